@@ -1,0 +1,224 @@
+"""Records and protocols that every part of the mind shares: the first page to read.
+
+Dimensions are letters, the same everywhere:
+
+    B  bodies (parallel copies of the environment)     N  tokens of a scene     E  token width
+    D  latent width                                    P  coordinates           K  memories recalled
+    A  actions                                         M  nodes of the search   L  length of a plan
+    S  side of the map of surroundings                 T  rows of experience    C  attributes of a token
+
+All arrays are numpy; only the networks (habit, world model) know torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+TOKEN_WIDTH = 64
+"""E. Wide enough for three attributes of 21 dimensions each; a 384-wide sentence is six tokens."""
+
+COORDINATES = 2
+"""P. Row and column on a grid; index and zero in a list."""
+
+UNSEEN = 0
+"""The code of a place that has not been seen. Real tokens have codes from 1."""
+
+MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3}
+"""Modality name -> the number that stands in ``Scene.modality``."""
+
+Record = TypeVar("Record")
+
+
+class CortexError(Exception):
+    """A mistake that its user can mend; its message is one sentence that says what, where and what would do."""
+
+
+def take(record: Record, rows: Any) -> Record:
+    """Index every array of a record (records in records too) along its first axis."""
+    picked: dict[str, Any] = {}
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            picked[field.name] = value[rows]
+        elif hasattr(value, "__dataclass_fields__"):
+            picked[field.name] = take(value, rows)
+    return replace(record, **picked)  # type: ignore[type-var]
+
+
+def where(condition: Array, yes: Record, no: Record) -> Record:
+    """Choose between two records body by body; ``condition`` [B]. Shapes must agree."""
+    picked: dict[str, Any] = {}
+    for field in fields(yes):  # type: ignore[arg-type]
+        a, b = getattr(yes, field.name), getattr(no, field.name)
+        if isinstance(a, np.ndarray):
+            picked[field.name] = np.where(condition.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+        elif hasattr(a, "__dataclass_fields__"):
+            picked[field.name] = where(condition, a, b)
+    return replace(yes, **picked)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What frozen encoders return and what is stored, once per step."""
+
+    tokens: Array  # [B, N, E] float32
+    position: Array  # [B, N, P] float32, in cells or list indexes
+    modality: Array  # [B, N] int8, a value of MODALITIES
+    mask: Array  # [B, N] bool, False where nothing is known (an unseen cell, a missing sense)
+
+    @classmethod
+    def concatenate(cls, scenes: Sequence[Scene]) -> Scene:
+        """Join the scenes of several senses along N."""
+        return cls(*(np.concatenate([getattr(s, f.name) for s in scenes], axis=1) for f in fields(cls)))
+
+    @property
+    def bodies(self) -> int:
+        return int(self.tokens.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Percept:
+    """The multimodal summary of one scene."""
+
+    latent: Array  # [B, D] float32, unit norm (zero for an empty scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Motions:
+    """How each action moves the view: the body schema, found from rows (registration).
+
+    Action a moves what is seen by the rigid motion p -> R^rotation[a] p + shift[a], in view coordinates (row, column).
+    """
+
+    rotation: Array  # [A] int, quarter turns
+    shift: Array  # [A, P] int
+    own: Array  # [P] int: the cell of the view in which the agent stands
+    front: Array  # [P] int: the cell of the view that its actions touch
+    blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
+    resolved: bool  # False: no motion found yet, nothing may be mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The map of surroundings that ego-motion builds within one episode, and the agent's pose on it."""
+
+    cells: Array  # [B, S, S] int32 codes, UNSEEN where never seen; wraps around
+    pose: Array  # [B, 3] int: row, column, heading in quarter turns
+    carried: Array  # [B] int32, code in the agent's own cell of the view (what it holds)
+    mission: Array  # [B] int32, code of the scene's words (0 without words)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Short-term memory's answer: a scene completed by what was seen before, and a slow trace."""
+
+    latent: Array  # [B, D] float32, leaky trace of percepts
+    scene: Scene  # surroundings in the egocentric frame; the present scene where there is no map
+    code: Array  # [B] int64, identity of the whole present scene (equal scenes, equal codes)
+    place: Place | None  # None until registration is resolved, or where a scene has no map
+    situation: Array  # [B] int32
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What the hippocampus gives back for a cue."""
+
+    rows: Array  # [B, K] int64, -1 where fewer memories exist
+    similarity: Array  # [B, K] float32, cosine; 0 where there is none
+    novelty: Array  # [B] float32 in [0, 1]; 1 with an empty memory
+    value: Array  # [B, A] float32, similarity-weighted return of each action where tried, else 0
+    tried: Array  # [B, A] float32, how much evidence stands behind ``value``
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """The fast system's answer."""
+
+    prior: Array  # [B, A] float32, sums to 1
+    value: Array  # [B] float32, discounted return expected
+    confidence: Array  # [B] float32 in [0, 1], calibrated chance that the likeliest action is one that search would choose
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Search's answer: what is done now, and what the habit learns by night."""
+
+    weights: Array  # [B, A] float32, improved policy, sums to 1
+    best: Array  # [B, A] bool, the set of best first actions (all False where nothing was found)
+    steps: Array  # [B] int32, actions to the end of the best line, 0 where there is none
+    value: Array  # [B] float32
+    known: Array  # [B] bool, the best line ends in something that memory knows to pay
+    nodes: Array  # [B] int32, nodes expanded
+    actions: Array  # [B, L] int16, the best line, -1 beyond its end
+    expected: Array  # [B, L] int64, key of the imagined state after each action
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the environment answered to one action."""
+
+    observation: Any  # batched observation after the action, the final one where the episode ended
+    reward: Array  # [B] float32
+    terminated: Array  # [B] bool
+    truncated: Array  # [B] bool
+    success: Array  # [B] bool
+    valid: Array  # [B] bool, False for the fake step with which gymnasium's vector environments reset
+
+    @property
+    def done(self) -> Array:
+        """[B] bool: the episode is over, by the game's rule or by the clock."""
+        return self.terminated | self.truncated
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen sense: a batch of one observation key -> a scene. Deterministic, without state that changes answers."""
+
+    modality: str
+
+    def __call__(self, values: Any) -> Scene:
+        """Encode a batch of B values of one observation key; [B, N, E] tokens."""
+        ...
+
+
+class Network(Protocol):
+    """A part that owns weights: only the night writes them."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
+
+
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the scenes of one environment have in common: where their tokens stand and which sense they belong to."""
+
+    position: Array  # [N, P] float32
+    modality: Array  # [N] int8
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """The unit of memory: T actions and the T + 1 scenes around them. Kept, forgotten and committed whole."""
+
+    codes: Array  # [T + 1, N] int32, the scenes as codes of the codebook, UNSEEN where masked
+    action: Array  # [T] int16
+    reward: Array  # [T] float32
+    salience: Array  # [T] float32 in [0, 1]
+    terminated: bool  # by the game's rule, at its last step
+    truncated: bool  # by the clock, or because the life stopped there
+    success: bool
+    layout: Layout
+    situation: int
+    day: int
+    environment: int  # bookkeeping for scores; the agent never reads it
+    body: int
