@@ -1,0 +1,74 @@
+"""The contract of every experiment: ``--help``, ``--quick``, ``--seeds``, ``--out``; the last line is one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def parser(description: str | None, *, out: str, seeds: int = 5) -> argparse.ArgumentParser:
+    """Begin a command line; ``out`` is the name of its file in ``experiments/results``."""
+    line = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    line.add_argument("--quick", action="store_true", help="a small run that shows that everything works")
+    line.add_argument("--seeds", type=int, default=seeds, help="number of seeds, from 0")
+    line.add_argument("--out", type=Path, default=RESULTS / out, help="CSV file to write")
+    return line
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Path:
+    """Write rows under two comment lines that hold the command and the commit; read back with ``read_csv``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        file.write(f"# command: {command()}\n# commit: {commit()}\n")
+        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows({key: _short(value) for key, value in row.items()} for row in rows)
+    return path
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a file that ``write_csv`` wrote; every value is text."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def last_line(record: Mapping[str, Any]) -> None:
+    """Print the experiment's result as the one JSON object that ends its output."""
+    print(json.dumps(record, default=str), flush=True)
+
+
+def progress(text: str) -> None:
+    """Say on stderr what happens now, so that stdout stays readable by programs."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def command() -> str:
+    """The command that runs now, as a user would type it in the root of the repository."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return " ".join(["python", "-m", spec.name, *sys.argv[1:]]) if spec else " ".join(["python", *sys.argv])
+
+
+def commit() -> str:
+    """The commit that is checked out, marked ``+`` where tracked files differ from it; ``unknown`` outside of git."""
+
+    def ask(*words: str) -> str:
+        answer = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        return answer.stdout.strip()
+
+    try:
+        changed = ask("status", "--porcelain", "--untracked-files=no")
+        return ask("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _short(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
