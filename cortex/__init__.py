@@ -1,1 +1,39 @@
-"""Cortex: a brain-inspired, modular agent that learns by day without changing a weight, and sleeps."""
+"""Cortex: agents that learn by day without changing a weight, and sleep by night to keep what they learned."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cortex.agent import Agent as Agent
+    from cortex.config import Config as Config
+    from cortex.config import load as load_config
+    from cortex.lesions import LESIONS as LESIONS
+    from cortex.types import CortexError as CortexError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": ("cortex.agent", "Agent"),
+    "Config": ("cortex.config", "Config"),
+    "CortexError": ("cortex.types", "CortexError"),
+    "LESIONS": ("cortex.lesions", "LESIONS"),
+    "load_config": ("cortex.config", "load"),
+}
+
+__all__ = ["LESIONS", "Agent", "Config", "CortexError", "load_config"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that ``import cortex`` stays quick and loads no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cortex' has no attribute '{name}'")
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,115 @@
+"""The command line: ``cortex live`` and ``cortex report``.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 stopped by Ctrl-C. Errors are one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from cortex import __version__
+
+FAILED, MISUSED, STOPPED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; ``arguments`` defaults to those of the process."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(given)
+    from cortex.config import ConfigError
+    from cortex.types import CortexError
+
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print(f"\nstopped; to go on: cortex {shlex.join(given)}", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        elif isinstance(error, CortexError):
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            words = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+            print(f"error: {words} (--debug shows where)", file=sys.stderr)
+        return MISUSED if isinstance(error, ConfigError) else FAILED
+    return 0
+
+
+def _live(options: argparse.Namespace) -> None:
+    """Live a life, or go on with the one in its folder."""
+    from cortex.config import BLOCKS, ConfigError, load
+
+    config = load(*options.settings)
+    if not config.life.tasks:
+        raise ConfigError("a life needs tasks: name a block such as demo, or set life.tasks=[MiniGrid-Empty-5x5-v0]")
+    if not config.folder:
+        name = "-".join(word for word in options.settings if word in BLOCKS) or "life"
+        config = load(*options.settings, {"folder": f"runs/{name}"})
+    from cortex.life import live
+
+    live(config)
+
+
+def _report(options: argparse.Namespace) -> None:
+    """Write the report of a life and say where it lies."""
+    from cortex.config import ConfigError
+
+    if not options.run.is_dir():
+        raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
+    from cortex.report import write
+
+    print(write(options.run))
+
+
+class _Settings(argparse.Action):
+    """Print what ``cortex live`` can be told, and stop; loads the config only when asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from cortex.config import BLOCKS, settings
+
+        print(parser.format_help())
+        print("blocks:\n  " + "\n  ".join(f"{name:10} {' '.join(lines)}" for name, lines in BLOCKS.items()))
+        print("\nkeys, with their defaults:")
+        for key, default, meaning in settings():
+            print(f"  {f'{key}={default}':40} {meaning}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cortex", description="Agents that learn by day and sleep by night.")
+    parser.add_argument("--version", action="version", version=f"cortex {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    live = commands.add_parser(
+        "live",
+        add_help=False,
+        help="live days and nights; the same command goes on where a life stopped",
+        description="Live days and nights over environments. The same command goes on where a life stopped.",
+        epilog="example: cortex live demo seed=1 folder=runs/first",
+    )
+    live.add_argument("settings", nargs="*", metavar="BLOCK|KEY=VALUE", help="read from left to right")
+    live.add_argument("-h", "--help", action=_Settings, nargs=0, help="show this, all blocks and all keys")
+    live.set_defaults(command=_live)
+
+    report = commands.add_parser("report", help="write the report of a life", description="Write the report of a life.")
+    report.add_argument("run", metavar="RUN", type=Path, help="the folder= of the life")
+    report.set_defaults(command=_report)
+
+    for command in (live, report):
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

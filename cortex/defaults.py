@@ -1,0 +1,185 @@
+"""Every setting with its default, its meaning and its range; named blocks of overrides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from cortex.lesions import LESIONS
+
+
+def setting(default: Any, meaning: str, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A dataclass field that knows what it means and which values, both ends included, it takes."""
+    metadata = {"meaning": meaning, "least": least, "most": most}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """The frozen senses."""
+
+    text: str = setting("minilm", "sentence encoder: minilm (packaged), a hub id or a folder")
+
+
+@dataclass(frozen=True)
+class Multimodal:
+    """What binds the senses."""
+
+    width: int = setting(64, "width of the latent", least=1)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Short-term memory."""
+
+    length: int = setting(1000, "steps that the map and the trace reach back; 0 = only the present scene", least=0)
+    decay: float = setting(0.9, "share of the trace that outlasts a step", least=0, most=1)
+    size: int = setting(64, "side of the map of surroundings, in cells", least=1)
+    surroundings: int = setting(6, "radius of the egocentric window on the map, in cells", least=0)
+    tokens: int = setting(64, "most tokens of the surroundings handed on", least=1)
+
+
+@dataclass(frozen=True)
+class Hippocampus:
+    """What lasts for days."""
+
+    capacity: int = setting(200_000, "steps kept; 0 = no memory", least=0)
+    recall: int = setting(8, "memories recalled for a cue", least=1)
+    reservoir: float = setting(0.2, "share of the capacity kept regardless of salience", least=0, most=1)
+    levels: list[str] = setting(
+        ["front carried", "front.0 front.2 carried.0"],
+        "keys of interactions from fine to coarse; .i = the i-th attribute of the token",
+    )
+
+
+@dataclass(frozen=True)
+class Planner:
+    """The slow system: search in imagined scenes."""
+
+    simulations: int = setting(512, "nodes of a decision; 0 = the habit alone", least=0)
+    discount: float = setting(0.97, "worth of a reward one step later", least=0, most=1)
+    novelty: float = setting(0.5, "worth of doing what was never tried", least=0)
+    event: float = setting(0.1, "worth of a change that memory has seen", least=0)
+    frontier: float = setting(0.2, "worth of seeing what was never seen", least=0)
+    width: int = setting(256, "most nodes of a layer and body", least=1)
+    depth: int = setting(64, "most steps ahead", least=1)
+
+
+@dataclass(frozen=True)
+class WorldModel:
+    """What happens next, learned by night."""
+
+    width: int = setting(128, "hidden units of a layer", least=1)
+    ensemble: int = setting(3, "networks whose disagreement says what is not known", least=1)
+    trust: float = setting(0.1, "largest disagreement at which it is believed; 0 = never", least=0)
+
+
+@dataclass(frozen=True)
+class HabitSettings:
+    """The fast system: policy prior, value, confidence."""
+
+    width: int = setting(96, "hidden units of a layer", least=1)
+    trust: float = setting(0.99, "confidence from which it acts without search; above 1 = never", least=0)
+
+
+@dataclass(frozen=True)
+class Motor:
+    """From plan to command."""
+
+    temperature: float = setting(1.0, "1 = draws from the plan; 0 = always the best action", least=0)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """The night."""
+
+    steps: int = setting(2000, "updates a night; 0 = no night", least=0)
+    batch: int = setting(256, "states of an update", least=1)
+    learning_rate: float = setting(0.002, "step size of the optimiser", least=0)
+    states: int = setting(4000, "states searched again", least=0)
+    dream: float = setting(0.5, "share of those states that imagined steps reach", least=0, most=1)
+    probe: float = setting(0.1, "share of the states kept aside to judge the night", least=0, most=1)
+    guard: float = setting(
+        0.05, "largest loss of agreement before the night is rolled back; 1 = never", least=0, most=1
+    )
+    world_model_steps: int = setting(500, "updates of the world model a night", least=0)
+
+
+@dataclass(frozen=True)
+class LifeSettings:
+    """Days and nights over environments."""
+
+    tasks: list[str] = setting([], "environment ids")
+    days: int = setting(3, "days, each with a night after it", least=1)
+    steps: int = setting(3000, "steps of a task and day", least=1)
+    bodies: int = setting(8, "copies of the environment lived at once", least=1)
+    exam: int = setting(60, "episodes of an exam; 0 = no exams", least=0)
+    held_out: float = setting(0.25, "share of layouts kept for exams; 0 = none", least=0, most=1)
+    controls: bool = setting(True, "run the controls: constant actions, no night, shuffled targets")
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a life, resolved."""
+
+    seed: int = setting(0, "what all randomness derives from", least=0)
+    folder: str = setting("", "where the life is kept")
+    lesion: list[str] = setting([], "parts silenced: " + ", ".join(LESIONS))
+    encoders: Encoders = field(default_factory=Encoders)
+    multimodal: Multimodal = field(default_factory=Multimodal)
+    context: Context = field(default_factory=Context)
+    hippocampus: Hippocampus = field(default_factory=Hippocampus)
+    planner: Planner = field(default_factory=Planner)
+    world_model: WorldModel = field(default_factory=WorldModel)
+    habit: HabitSettings = field(default_factory=HabitSettings)
+    motor: Motor = field(default_factory=Motor)
+    sleep: Sleep = field(default_factory=Sleep)
+    life: LifeSettings = field(default_factory=LifeSettings)
+
+
+BLOCKS: dict[str, list[str]] = {
+    "debug": [
+        "life.tasks=[MiniGrid-Empty-5x5-v0]",
+        "life.days=1",
+        "life.steps=120",
+        "life.bodies=2",
+        "life.exam=4",
+        "hippocampus.capacity=2000",
+        "planner.simulations=32",
+        "habit.width=16",
+        "world_model.width=16",
+        "world_model.ensemble=2",
+        "sleep.steps=20",
+        "sleep.batch=32",
+        "sleep.states=64",
+        "sleep.world_model_steps=10",
+    ],
+    "demo": [
+        "life.tasks=[MiniGrid-DoorKey-5x5-v0,MiniGrid-GoToDoor-5x5-v0,BabyAI-GoToRedBall-v0]",
+        "life.days=3",
+        "life.bodies=16",
+    ],
+    "minigrid": ["life.bodies=16"],
+}
+"""Name of the block -> its overrides."""
+
+
+def _fields() -> dict[str, Any]:
+    """Dotted key -> its dataclass field."""
+    found = {}
+    for top in fields(Config):
+        if is_dataclass(top.default_factory):
+            found.update({f"{top.name}.{low.name}": low for low in fields(top.default_factory)})
+        else:
+            found[top.name] = top
+    return found
+
+
+FIELDS = _fields()
+"""Dotted key -> its dataclass field, in the order of the sections."""
+
+SECTIONS = {key.split(".")[0] for key in FIELDS if "." in key}
+"""Keys that only hold other keys."""

@@ -1,0 +1,15 @@
+"""Lesions: each part of the mind silenced by one line, because at zero each part is neutral by construction."""
+
+from __future__ import annotations
+
+LESIONS: dict[str, str] = {
+    "hippocampus": "hippocampus.capacity=0",  # every morning is the first
+    "planner": "planner.simulations=0",  # the habit acts alone
+    "context": "context.length=0",  # only the present scene
+    "night": "sleep.steps=0",  # weights never change
+    "world_model": "world_model.trust=0",  # search believes memory alone
+    "habit": "habit.trust=2",  # no confidence reaches it: every decision is searched
+    "dream": "sleep.dream=0",  # the night sees only states that were lived
+    "guard": "sleep.guard=1",  # no night is rolled back
+}
+"""Name of the lesion -> the override line that makes it; ``lesion=NAME`` applies it last."""

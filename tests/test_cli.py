@@ -1,0 +1,122 @@
+"""The command line: exit codes, one sentence for each mistake, no traceback."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cortex import __version__
+from cortex.cli import main
+from cortex.config import BLOCKS, Config
+from cortex.types import CortexError
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a life and a report of the test's own where the commands look for theirs."""
+
+    def put(live: Callable[[Config], Any] = vars, write: Callable[[Path], Path] = Path) -> None:
+        for name, attribute, part in (("cortex.life", "live", live), ("cortex.report", "write", write)):
+            module = types.ModuleType(name)
+            setattr(module, attribute, part)
+            monkeypatch.setitem(sys.modules, name, module)
+
+    return put
+
+
+def failing(error: BaseException) -> Callable[[Any], Any]:
+    def fail(_: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def test_live_lives_the_config_that_was_typed(install: Install) -> None:
+    lived: list[Config] = []
+    install(live=lived.append)
+    assert main(["live", "debug", "seed=4", "folder=here"]) == 0
+    assert main(["live", "debug"]) == 0
+    assert [(config.seed, config.folder, config.life.days) for config in lived] == [
+        (4, "here", 1),
+        (0, "runs/debug", 1),
+    ]
+
+
+def test_report_says_where_it_lies(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(write=lambda run: run / "report.html")
+    assert main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["live", "demmo"], "'demo'"),
+        (["live", "debug", "planner.simulation=1"], "'planner.simulations'"),
+        (["live", "seed=1"], "life.tasks"),
+        (["report", "nowhere"], "'nowhere'"),
+    ],
+)
+def test_misuse_is_one_line_and_code_2(
+    arguments: list[str], words: str, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install()
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1 and words in captured.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["lives"], ["report"], ["live", "--nonsense"]])
+def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (CortexError("the folder is full; free some space"), "error: the folder is full; free some space\n"),
+        (ValueError("two\nlines"), "error: ValueError: two lines (--debug shows where)\n"),
+        (MemoryError(), "error: MemoryError (--debug shows where)\n"),
+    ],
+)
+def test_failures_are_one_line_and_code_1(
+    error: Exception, line: str, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(live=failing(error))
+    assert main(["live", "debug"]) == 1
+    assert capsys.readouterr().err == line
+
+
+def test_debug_shows_the_traceback(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(live=failing(ValueError("deep")))
+    assert main(["live", "debug", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_how_to_go_on(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install(live=failing(KeyboardInterrupt()))
+    assert main(["live", "debug", "folder=my runs"]) == 130
+    assert "cortex live debug 'folder=my runs'" in capsys.readouterr().err
+
+
+def test_help_lists_every_block_and_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["live", "--help"])
+    assert caught.value.code == 0
+    page = capsys.readouterr().out
+    for word in [*BLOCKS, "planner.simulations=512", "sleep.steps=2000", "lesion="]:
+        assert word in page
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"cortex {__version__}\n"
