@@ -13,16 +13,18 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX PIP_USER PIP_REQUIRE_VIRTUALENV
 export PYTHONNOUSERSITE := 1
 export OMP_NUM_THREADS ?= 2
+export HF_HUB_OFFLINE := 1
+export MPLBACKEND := Agg
 
 .PHONY: demo test lint bench clean
-.DELETE_ON_ERROR:
+.NOTPARALLEL:
 
 demo: $(VENV)/.installed-demo  ## live three days and write a report
 	$(BIN)/cortex live demo folder=runs/demo
 	$(BIN)/cortex report runs/demo
 
 test: lint  ## lint, types, tests
-	HF_HUB_OFFLINE=1 MPLBACKEND=Agg $(BIN)/python -m pytest
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -42,12 +44,10 @@ $(VENV)/.installed-%: $(VENV)/.torch pyproject.toml constraints.txt
 	$(PIP) install -q -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
-$(VENV)/.torch: constraints.txt | $(BIN)/python
+$(VENV)/.torch: constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): about 1.5 GB, some minutes the first time."
 	$(PIP) install -q --no-deps --retries 0 --index-url $(TORCH_INDEX) -c constraints.txt torch 2>/dev/null || true
 	$(PIP) install -q -c constraints.txt torch
 	touch $@
-
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)

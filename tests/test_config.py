@@ -87,7 +87,9 @@ def test_mistakes_are_named_in_one_sentence(argument: str, words: list[str]) -> 
         assert word in message
 
 
-@pytest.mark.parametrize("text", ["- 1", "", "seed: [", "seed: !!python/object/apply:os.getcwd []", "seed: 1\nsed: 2"])
+@pytest.mark.parametrize(
+    "text", ["- 1", "", "seed: [", "folder: !!python/object/apply:os.getcwd []", "seed: 1\nsed: 2"]
+)
 def test_a_damaged_file_is_refused(text: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)
