@@ -1,4 +1,4 @@
-"""The contract of every experiment: ``--help``, ``--quick``, ``--seeds``, ``--out``; the last line is one JSON object."""
+"""The contract of every experiment: ``--help``, ``--quick``, ``--seeds``, ``--out``; its last line is a JSON object."""
 
 from __future__ import annotations
 

@@ -7,29 +7,40 @@ number of resets: a task with few layouts can be learned by heart.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import gymnasium
 import numpy as np
 from scipy.stats import binomtest
 
 from cortex.envs.layouts import layout_digest
-from cortex.measure.constant import best_constant, play_constant
+from cortex.envs.make import make_env
+from cortex.measure.constant import best_constant, blind, play_constant
 from experiments import common
 
 TASKS = (
     "MiniGrid-DoorKey-5x5-v0",
     "MiniGrid-DoorKey-6x6-v0",
     "MiniGrid-GoToDoor-5x5-v0",
+    "MiniGrid-GoToDoor-6x6-v0",
     "MiniGrid-Unlock-v0",
+    "MiniGrid-UnlockPickup-v0",
     "MiniGrid-LavaGapS5-v0",
     "MiniGrid-LavaCrossingS9N1-v0",
     "MiniGrid-SimpleCrossingS9N1-v0",
     "MiniGrid-MultiRoom-N2-S4-v0",
+    "MiniGrid-FourRooms-v0",
     "MiniGrid-Fetch-5x5-N2-v0",
+    "MiniGrid-GoToObject-6x6-N2-v0",
+    "MiniGrid-RedBlueDoors-6x6-v0",
+    "MiniGrid-KeyCorridorS3R1-v0",
     "BabyAI-GoToRedBallGrey-v0",
     "BabyAI-GoToLocalS5N2-v0",
+    "BabyAI-GoToLocalS7N4-v0",
+    "BabyAI-PickupLoc-v0",
+    "BabyAI-PickupDist-v0",
+    "BabyAI-OpenRedDoor-v0",
+    "BabyAI-PutNextLocalS5N3-v0",
 )
 COLUMNS = ("task", "success", "low", "high", "distribution", "layouts", "resets", "max_steps", "episodes", "seconds")
 
@@ -56,11 +67,11 @@ def main() -> None:
 def measure(task: str, episodes: int, resets: int, seeds: int) -> dict[str, Any]:
     """One row: the best of ``seeds`` searches, its fresh success with a 95 % Wilson interval, and the layouts."""
     began = time.perf_counter()
-    env = seeing(task)
-    found = [best_constant(blind(task), episodes, np.random.default_rng(seed)) for seed in range(seeds)]
+    env = make_env(task)
+    found = [best_constant(partial(make_env, task), episodes, np.random.default_rng(seed)) for seed in range(seeds)]
     distribution, _ = max(found, key=lambda pair: pair[1])
     rng = np.random.default_rng(seeds)
-    success, _ = play_constant(blind(task)(), distribution, rng.integers(2**31, size=episodes), rng)
+    success, _ = play_constant(blind(env), distribution, rng.integers(2**31, size=episodes), rng)
     interval = binomtest(round(success * episodes), episodes).proportion_ci(method="wilson")
     return {
         "task": task,
@@ -74,26 +85,6 @@ def measure(task: str, episodes: int, resets: int, seeds: int) -> dict[str, Any]
         "episodes": episodes,
         "seconds": time.perf_counter() - began,
     }
-
-
-def seeing(task: str) -> gymnasium.Env[Any, Any]:
-    """One environment as anyone makes it."""
-    if task.startswith(("MiniGrid-", "BabyAI-")):
-        import minigrid  # noqa: F401 - registers its ids
-    return gymnasium.make(task, disable_env_checker=True)
-
-
-def blind(task: str) -> Callable[[], gymnasium.Env[Any, Any]]:
-    """A maker of environments that draw no view: nobody looks, and in MiniGrid views are most of the cost of a step."""
-
-    def make() -> gymnasium.Env[Any, Any]:
-        env = seeing(task)
-        world: Any = env.unwrapped
-        if hasattr(world, "gen_obs"):
-            world.gen_obs = dict
-        return env
-
-    return make
 
 
 if __name__ == "__main__":
