@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 stopped by Ctrl-C. Er
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -62,14 +63,21 @@ def _live(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    """Write the report of a life and say where it lies."""
+    """Write the report of a life; print its path, a short table and the same figures as one JSON line."""
     from cortex.config import ConfigError
 
     if not options.run.is_dir():
         raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
-    from cortex.report import write
+    from cortex.report import summary, table, write
 
-    print(write(options.run))
+    page = write(options.run)
+    facts = summary(options.run)
+    lines = table(facts)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    print(f"report: {page}\n")
+    for line in lines:
+        print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
+    print(f"\n{json.dumps(facts)}")
 
 
 class _Settings(argparse.Action):

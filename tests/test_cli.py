@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from collections.abc import Callable
@@ -22,10 +23,10 @@ Install = Callable[..., None]
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Put a life and a report of the test's own where the commands look for theirs."""
 
-    def put(live: Callable[[Config], Any] = vars, write: Callable[[Path], Path] = Path) -> None:
-        for name, attribute, part in (("cortex.life", "live", live), ("cortex.report", "write", write)):
+    def put(live: Callable[[Config], Any] = vars, **report: Callable[[Any], Any]) -> None:
+        for name, parts in (("cortex.life", {"live": live}), ("cortex.report", report)):
             module = types.ModuleType(name)
-            setattr(module, attribute, part)
+            module.__dict__.update(parts)
             monkeypatch.setitem(sys.modules, name, module)
 
     return put
@@ -49,10 +50,19 @@ def test_live_lives_the_config_that_was_typed(install: Install) -> None:
     ]
 
 
-def test_report_says_where_it_lies(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    install(write=lambda run: run / "report.html")
+def test_report_says_where_it_lies_then_a_table_then_json(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(
+        write=lambda run: run / "report.html",
+        summary=lambda run: {"run": str(run)},
+        table=lambda facts: [("Games won", "DoorKey"), ("in the evening", "97%")],
+    )
     assert main(["report", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "report.html")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"report: {tmp_path / 'report.html'}"
+    assert lines[2:4] == ["Games won       DoorKey", "in the evening  97%"]
+    assert json.loads(lines[-1]) == {"run": str(tmp_path)}
 
 
 @pytest.mark.parametrize(
