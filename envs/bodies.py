@@ -83,7 +83,7 @@ class Bodies(VectorEnv[Any, Any, Any]):
             raised = False
             try:
                 seen, pay, over, cut, said = self.envs[body].step(action)
-                wrong = fault(self.single_observation_space, seen, pay, over, cut)
+                wrong = fault(self.single_observation_space, seen, pay, over, cut, said)
             except Exception as error:
                 raised, wrong = True, f"step raised {type(error).__name__}: {error}"
             if wrong:
@@ -118,7 +118,8 @@ class Bodies(VectorEnv[Any, Any, Any]):
                 wrong = f"reset raised {type(error).__name__}: {error}"
             if not wrong:
                 self._observations[body] = seen
-                self._note(body, {key: value for key, value in said.items() if key != "success"}, info)
+                if isinstance(said, dict):
+                    self._note(body, {**said, "success": False}, info)
                 return
             self._replace(body)
             seed = self._fresh_seed()
@@ -135,14 +136,14 @@ class Bodies(VectorEnv[Any, Any, Any]):
     def _fresh_seed(self) -> int:
         return int(self._seeds.spawn(1)[0].generate_state(1)[0])
 
-    def _note(self, body: int, said: Any, info: dict[str, Any]) -> None:
-        """Add one body's info to the batch's, as gymnasium does; success has an array already."""
-        if not said:
-            return
-        said = dict(said)
-        info["success"][body] = bool(said.pop("success", False))
-        if said:
-            self._add_info(info, said, body)
+    def _note(self, body: int, said: dict[str, Any], info: dict[str, Any]) -> None:
+        """Add one body's info to the batch's, as gymnasium does; an entry that fits no other body's is left out."""
+        for key, value in said.items():
+            if key == "success":
+                info["success"][body] = value is True or (isinstance(value, np.bool_) and bool(value))
+            elif key != "fault":
+                with contextlib.suppress(ValueError, TypeError, AttributeError):
+                    self._add_info(info, {key: value}, body)
 
     def _batch(self) -> Any:
         space = self.single_observation_space

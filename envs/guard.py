@@ -12,7 +12,7 @@ from gymnasium import spaces
 Space = gymnasium.Space[Any]
 
 
-def fault(space: Space, observation: Any, reward: Any, terminated: Any, truncated: Any) -> str | None:
+def fault(space: Space, observation: Any, reward: Any, terminated: Any, truncated: Any, info: Any) -> str | None:
     """Say what is wrong with the answer to one step; None where nothing is."""
     if isinstance(reward, bool) or not isinstance(reward, (int, float, np.number, np.ndarray)) or np.ndim(reward):
         return f"the reward is {_short(reward)}, not a number"
@@ -21,6 +21,8 @@ def fault(space: Space, observation: Any, reward: Any, terminated: Any, truncate
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
         if not isinstance(flag, (bool, np.bool_, int)):
             return f"{name} is {_short(flag)}, not true or false"
+    if not isinstance(info, dict):
+        return f"info is {_short(info)}, not a dict"
     return misfit(space, observation)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from cortex.envs.bodies import Bodies
@@ -49,10 +50,12 @@ class SuccessFromReward(gymnasium.Wrapper[Any, Any, Any, Any]):
         """As ``gymnasium.Env.step``."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         if "success" not in info:
+            # What a reward is that is no number is the guard's concern.
+            paid = float(reward) if isinstance(reward, (int, float, np.number)) else 0.0
             if self.threshold is None:
-                won = bool(terminated) and float(reward) > 0
+                won = bool(terminated) and paid > 0
             else:
-                self._total += float(reward)
+                self._total += paid
                 won = bool((terminated or truncated) and self._total >= self.threshold)
             info = {**info, "success": won}
         return observation, reward, terminated, truncated, info
