@@ -22,11 +22,8 @@ FAILED, MISUSED, STOPPED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; ``arguments`` defaults to those of the process."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    from cortex.config import ConfigError
-    from cortex.types import CortexError
-
     try:
+        options = _parser().parse_args(given)
         options.command(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -36,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if options.debug:
+        from cortex.config import ConfigError
+        from cortex.types import CortexError
+
+        if "--debug" in given:
             traceback.print_exc()
         elif isinstance(error, CortexError):
             print(f"error: {error}", file=sys.stderr)
@@ -91,6 +91,7 @@ class _Settings(argparse.Action):
         print("\nkeys, with their defaults:")
         for key, default, meaning in settings():
             print(f"  {f'{key}={default}':40} {meaning}")
+        sys.stdout.flush()
         parser.exit()
 
 
