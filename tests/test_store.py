@@ -63,7 +63,7 @@ def fill(rows: Rows, episodes: int = 12) -> None:
     for seed in range(episodes):
         rows.add(episode(seed))
         if seed % 3 == 2:
-            rows.put("a", {"seed": seed})
+            rows.put("a", {"seed": seed, "text": f"{seed}, " * 1000})
             rows.commit()
     rows.commit()
 
@@ -204,6 +204,20 @@ def test_snapshot_is_equal_and_replaces_only_snapshots(tmp_path: Path) -> None:
         rows.close()
     assert (tmp_path / "notes.txt").read_bytes() == b"mine"
     assert sorted(os.listdir(tmp_path)) == ["copy.sqlite", "notes.txt", "rows.sqlite"]
+
+
+def test_leftovers_of_a_killed_process_are_in_nobodys_way(tmp_path: Path) -> None:
+    for name in ("rows.sqlite", "copy.sqlite"):
+        for suffix in (".new", ".new-journal", ".new-wal"):
+            (tmp_path / f"{name}{suffix}").write_bytes(b"half" * 1000)
+    rows = Rows(tmp_path / "rows.sqlite")
+    fill(rows)
+    rows.snapshot(tmp_path / "copy.sqlite")
+    copy = Rows(tmp_path / "copy.sqlite")
+    assert everything(copy) == everything(rows)
+    for opened_rows in (copy, rows):
+        opened_rows.close()
+    assert sorted(os.listdir(tmp_path)) == ["copy.sqlite", "rows.sqlite"]
 
 
 # Full disks and failing disks -----------------------------------------------------------------------------------------
@@ -528,12 +542,12 @@ def test_newest_two_are_kept_and_nothing_else_is_touched(tmp_path: Path) -> None
     save(tmp_path, weights(1), {"day": 1})
     root = tmp_path / "checkpoints"
     (root / "000000").mkdir()
-    (root / "000000" / "thesis.tex").write_text("mine")
+    (root / "000000" / "weights.safetensors").write_text("mine")
     (root / "holiday").mkdir()
     for day in (2, 3, 4):
         assert save(tmp_path, weights(day), {"day": day}).name == f"{day:06d}"
     assert sorted(os.listdir(root)) == ["000000", "000003", "000004", "holiday"]
-    assert (root / "000000" / "thesis.tex").exists()
+    assert (root / "000000" / "weights.safetensors").exists()
     assert (tmp_path / "LATEST").read_text() == "000004\n"
     assert (tmp_path / "weights.safetensors").read_bytes() == (root / "000004/weights.safetensors").read_bytes()
     (tmp_path / "weights.safetensors").write_bytes(b"overwritten by a user")
@@ -637,14 +651,17 @@ for at in range(40):
             setattr(os, name, wrap(getattr(os, name)))
         save(life, weights(2), {"day": 2})
         os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(code, flush=True)
+    if code == 0:
+        break
 """
 
 
 def test_kill_at_each_step_of_saving_leaves_a_state_that_loads(tmp_path: Path) -> None:
     output, error = start(KILLED, tmp_path).communicate()
     codes = list(map(int, output.split()))
-    assert len(codes) == 40 and codes[0] == -9 and codes[-1] == 0, error
+    assert len(codes) > 15 and set(codes[:-1]) == {-9} and codes[-1] == 0, error
     days = []
     for at, code in enumerate(codes):
         found = load(tmp_path / str(at))

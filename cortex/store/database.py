@@ -77,7 +77,7 @@ def answering(path: Path | None, doing: str, remedy: str) -> Iterator[None]:
     """Turn what sqlite and the system raise into one sentence that names the file."""
     try:
         yield
-    except (sqlite3.Error, OSError, MemoryError) as error:
+    except (sqlite3.Error, OSError, MemoryError, UnicodeDecodeError) as error:  # the last from sqlite's own messages
         raise CortexError(f"{path or 'the memory'} cannot be {doing} ({error}); {remedy}") from error
 
 
@@ -103,7 +103,8 @@ def connect(path: Path | None) -> sqlite3.Connection:
 def read(database: sqlite3.Connection, path: Path | None) -> Held:
     """Read all rows and check each; CortexError names the file."""
     try:
-        held = _read(database)
+        with np.errstate(over="ignore", invalid="ignore"):
+            held = _read(database)
     except (ValueError, TypeError, IndexError, KeyError, OverflowError, RecursionError) as error:
         raise CortexError(f"{path} is damaged ({error}); restore it from a snapshot") from error
     for episode in held.episodes.values():
@@ -131,8 +132,6 @@ def _prepare(path: Path) -> None:
     if os.path.lexists(path):
         if not path.is_file():
             raise CortexError(f"{path} is not a regular file; move it away or name another")
-        if path.stat().st_size == 0:  # sqlite would take it for a new one
-            raise CortexError(f"{path} is empty, all its memories are gone; restore it from a snapshot or remove it")
         wal.check(path)
         return
     if log.exists():  # sqlite would play it into the new file
