@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def parser(description: str | None, *, out: str, seeds: int = 5) -> argparse.ArgumentParser:
     """Begin a command line; ``out`` is the name of its file in ``experiments/results``."""
+    commit()  # remembered now: a long run is told by the code that it began with
     line = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     line.add_argument("--quick", action="store_true", help="a small run that shows that everything works")
     line.add_argument("--seeds", type=int, default=seeds, help="number of seeds, from 0")
@@ -56,6 +58,7 @@ def command() -> str:
     return " ".join(["python", "-m", spec.name, *sys.argv[1:]]) if spec else " ".join(["python", *sys.argv])
 
 
+@functools.cache
 def commit() -> str:
     """The commit that is checked out, marked ``+`` where tracked files differ from it; ``unknown`` outside of git."""
 
