@@ -27,6 +27,12 @@ def test_decode_returns_the_tokens_and_unseen_has_none() -> None:
     np.testing.assert_array_equal(book.decode(codes), np.where(mask[..., None], tokens, 0))
 
 
+def test_a_known_token_is_unseen_where_masked() -> None:
+    book, tokens = Codebook(), draw(3)
+    book.encode(tokens)
+    assert book.encode(tokens, np.array([True, False, True])).tolist() == [1, UNSEEN, 3]
+
+
 def test_codes_do_not_depend_on_the_shape_of_the_batch() -> None:
     tokens = draw(300)[np.random.default_rng(1).integers(0, 300, 1_800)]
     whole, single, strided = Codebook(), Codebook(), Codebook()
