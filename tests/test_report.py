@@ -255,8 +255,14 @@ def test_the_page_does_not_flatter(tmp_path: Path) -> None:
 
 
 def test_a_night_that_was_not_examined_is_not_reported(tmp_path: Path) -> None:
-    last = [line for line in story(days=2) if not (line["event"] == "exam" and line["day"] == 2)]
-    assert summary(live(tmp_path, last))["day"] == 1
+    told = [line for line in story(days=2) if (line.get("when"), line.get("day")) != ("morning", 2)]
+    assert summary(live(tmp_path, told))["day"] == 1
+
+
+def test_a_mean_over_some_games_is_not_sold_as_a_mean_over_all(tmp_path: Path) -> None:
+    told = [line for line in story(days=1) if (line.get("when"), line.get("task")) != ("morning", 1)]
+    facts = summary(live(tmp_path, told))
+    assert facts["evening_score"] is not None and facts["kept"] is None and facts["morning_habit_score"] is None
 
 
 def test_a_morning_exam_belongs_to_the_night_before_it(tmp_path: Path) -> None:
@@ -267,6 +273,14 @@ def test_a_morning_exam_belongs_to_the_night_before_it(tmp_path: Path) -> None:
     assert summary(live(tmp_path / "new", told)) | {"run": ""} == summary(live(tmp_path / "old", story(2))) | {
         "run": ""
     }
+
+
+def test_each_game_has_its_own_clock(tmp_path: Path) -> None:
+    def play(task: int, total: int) -> dict[str, Any]:
+        return {"event": "episode", "day": 1, "task": task, "total": total, "success": True}
+
+    told = [play(0, 10), play(0, 30), {"event": "day", "day": 1, "task": 0, "steps": 40}, play(1, 45), play(0, 55)]
+    assert [own for _, own in read(live(tmp_path, told)).own_steps] == [10, 30, 5, 50]
 
 
 @pytest.mark.parametrize("make", ["nothing", "folder", "file", "garbage"])

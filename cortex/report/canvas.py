@@ -33,7 +33,6 @@ STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "text.color": INK,
-    "text.parse_math": False,  # a task may be called anything, dollars included
     "axes.edgecolor": "#b9bdc7",
     "axes.labelcolor": MUTED,
     "axes.linewidth": 0.8,

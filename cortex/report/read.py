@@ -154,7 +154,7 @@ def summarise(story: Story) -> dict[str, Any]:
         "tasks": tasks,
         **{f"{name}_score": _mean(tasks, name, "score") for name in ROWS},
         **{f"{name}_success": _mean(tasks, name, "success") for name in ROWS},
-        "kept": kept([task for task in tasks if task["evening"] and task["morning_habit"]]),
+        "kept": kept(tasks),
         "weights_unchanged": all(event.unchanged for event in days) if days else None,
     }
 
@@ -196,7 +196,7 @@ def interval(success: float, episodes: int, z: float = 1.96) -> tuple[float, flo
 
 
 def kept(tasks: list[dict[str, Any]]) -> float | None:
-    """Mean morning score of the habit over the mean evening score, of tasks that have both."""
+    """Mean morning score of the habit over the mean evening score; None before all tasks have both."""
     evening, morning = _mean(tasks, "evening", "score"), _mean(tasks, "morning_habit", "score")
     return None if evening is None or morning is None or evening < MEASURABLE else morning / evening
 
