@@ -33,6 +33,9 @@ UNSEEN = 0
 MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3}
 """Modality name -> the number that stands in ``Scene.modality``."""
 
+TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
+"""Quarter turns as matrices, [4, P, P]."""
+
 Record = TypeVar("Record")
 
 
@@ -103,6 +106,7 @@ class Motions:
     front: Array  # [P] int: the cell of the view that its actions touch
     blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
     resolved: bool  # False: no motion found yet, nothing may be mapped
+    version: int = 0  # rows from which it was found; a map made with another version is begun anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Place:
     cells: Array  # [B, S, S] int32 codes, UNSEEN where never seen; wraps around
     pose: Array  # [B, 3] int: row, column, heading in quarter turns
     carried: Array  # [B] int32, code in the agent's own cell of the view (what it holds)
-    mission: Array  # [B] int32, code of the scene's words (0 without words)
+    mission: Array  # [B] int64, identity of the scene's words (0 without words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +126,15 @@ class State:
     latent: Array  # [B, D] float32, leaky trace of percepts
     scene: Scene  # surroundings in the egocentric frame; the present scene where there is no map
     code: Array  # [B] int64, identity of the whole present scene (equal scenes, equal codes)
+    codes: Array  # [B, N] int32, the present scene in the codebook
     place: Place | None  # None until registration is resolved, or where a scene has no map
-    situation: Array  # [B] int32
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
     """What the hippocampus gives back for a cue."""
+
+    situation: Array  # [B] int32, recognised when the episode began
 
     rows: Array  # [B, K] int64, -1 where fewer memories exist
     similarity: Array  # [B, K] float32, cosine; 0 where there is none
@@ -143,7 +149,9 @@ class Habit:
 
     prior: Array  # [B, A] float32, sums to 1
     value: Array  # [B] float32, discounted return expected
-    confidence: Array  # [B] float32 in [0, 1], calibrated chance that the likeliest action is one that search would choose
+    confidence: (
+        Array  # [B] float32 in [0, 1], calibrated chance that the likeliest action is one that search would choose
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +196,44 @@ class Encoder(Protocol):
         ...
 
 
+class Vocabulary(Protocol):
+    """Interns tokens: equal tokens have equal codes, and UNSEEN stands for none. A cache of perception, not knowledge."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def vectors(self) -> Array:
+        """All tokens [V, E]; the first, of UNSEEN, is zero."""
+        ...
+
+    def encode(self, tokens: Array, mask: Array) -> Array:
+        """Tokens [..., E] -> codes [...] int32."""
+        ...
+
+    def decode(self, codes: Array) -> Array:
+        """Codes [...] -> tokens [..., E]."""
+        ...
+
+    def attributes(self, codes: Array) -> Array:
+        """Codes [...] -> [..., C]: numbers of the blocks that a token is made of."""
+        ...
+
+    def compose(self, attributes: Array) -> Array:
+        """Attributes [n, C] -> codes [n] of the tokens made of those blocks."""
+        ...
+
+    def nearest(self, tokens: Array) -> tuple[Array, Array]:
+        """Tokens [n, E] -> the codes [n] of the nearest known ones and their distances [n]."""
+        ...
+
+
 class Network(Protocol):
     """A part that owns weights: only the night writes them."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: dict[str, Any]) -> Any: ...
-
-
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""The agent: a frozen set of parts. Acting reads, observing writes rows, sleeping writes weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cortex.config import Config
+from cortex.imagination import Imagination
+from cortex.modules import planner
+from cortex.modules.codebook import Codebook
+from cortex.modules.context import Carry as ContextCarry
+from cortex.modules.context import Context
+from cortex.modules.encoders import Senses
+from cortex.modules.habit import HabitPolicy
+from cortex.modules.hippocampus.memory import Hippocampus
+from cortex.modules.motor import Line, Motor
+from cortex.modules.multimodal import Multimodal
+from cortex.replay import relearn
+from cortex.types import Array, Habit, Outcome, Percept, Plan, Recall, State, take
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What travels from one step to the next."""
+
+    context: ContextCarry
+    situation: Array  # [B]
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the agent perceived, remembered and thought at one step."""
+
+    carry: Carry
+    state: State
+    percept: Percept
+    recall: Recall
+    habit: Habit
+    plan: Plan
+    searched: Array  # [B] bool, this step's action came from a search made now
+    followed: Array  # [B] bool, it came from a line that search had found before
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The parts of one mind. Parts are not swapped: nights change their tensors in place, ``lesioned`` makes another agent."""
+
+    config: Config
+    senses: Senses
+    multimodal: Multimodal
+    codebook: Codebook
+    context: Context
+    hippocampus: Hippocampus
+    habit: HabitPolicy
+    imagination: Imagination
+    motor: Motor
+    space: Any  # gymnasium action space of one body
+    observation_space: Any
+
+    def act(
+        self,
+        carry: Carry,
+        observation: Any,
+        first: Array,
+        generator: np.random.Generator,
+        temperature: float | None = None,
+    ) -> tuple[Array, Carry, Trace]:
+        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode. Changes neither rows nor weights."""
+        scene = self.senses(observation)
+        percept = self.multimodal(scene)
+        context, state = self.context(carry.context, scene, percept, first, self.imagination.motions)
+        recall = self.hippocampus.recall(percept, first, carry.situation)
+        follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
+        habit = self.habit(state.scene, state.latent)
+        sure = habit.confidence >= self.config.habit.trust
+        plan = self.plan(state, recall, habit, ~follows & ~sure)
+        action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
+        carry = Carry(replace(context, action=action), recall.situation, line)
+        return action, carry, Trace(carry, state, percept, recall, habit, plan, ~follows & ~sure, follows & ~sure)
+
+    def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
+        """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
+        scene = self.senses(outcome.observation)
+        percept = self.multimodal(scene)
+        carry, first = replace(trace.carry.context, action=action), np.zeros(len(action), bool)
+        _, after = self.context(carry, scene, percept, first, self.imagination.motions)
+        if self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after):
+            relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
+
+    def command(self, action: Array) -> Array:
+        """What the environment is told: actions [B] of its own space, which may not begin at 0."""
+        return action + int(self.space.start)
+
+    def initial(self, bodies: int) -> Carry:
+        """What a step is handed when nothing came before it."""
+        return Carry(self.context.initial(bodies), np.zeros(bodies, np.int32), self.motor.initial(bodies))
+
+    def plan(self, state: State, recall: Recall, habit: Habit, wanted: Array) -> Plan:
+        """Search for the bodies that want it; the habit's prior for the others."""
+        settings = self.config.planner
+        bodies, actions = len(wanted), self.motor.actions
+        plan = planner.nothing(bodies, actions, habit.prior)
+        rows = np.flatnonzero(wanted) if settings.simulations > 0 else np.zeros(0, np.int64)
+        if len(rows) == 0:
+            return plan
+        model = self.imagination.model(take(state, rows), recall.situation[rows])
+        found = planner.search(
+            model,
+            model.roots(),
+            len(rows),
+            actions,
+            habit.prior[rows],
+            simulations=settings.simulations,
+            discount=settings.discount,
+            width=settings.width,
+            depth=settings.depth,
+        )
+        return planner.put(plan, found, rows)

@@ -1,0 +1,88 @@
+"""From a config and the spaces of an environment to an agent: the only place that sees the settings and all the parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium import spaces
+
+from cortex.agent import Agent
+from cortex.config import Config
+from cortex.imagination import Imagination
+from cortex.modules.codebook import Codebook
+from cortex.modules.context import Context
+from cortex.modules.encoders import Senses
+from cortex.modules.habit import HabitPolicy
+from cortex.modules.hippocampus.memory import Hippocampus
+from cortex.modules.motor import Motor
+from cortex.modules.multimodal import Multimodal
+from cortex.modules.world_model import WorldModel
+from cortex.store.rows import Rows
+from cortex.types import MODALITIES, CortexError
+
+MOST_ACTIONS = 1024
+"""Actions that a search can still tell apart one by one."""
+
+
+def build(config: Config, observation_space: Any, action_space: Any, rows: Rows | None = None) -> Agent:
+    """Make the agent for the spaces of one body. ``rows``: where its memories are kept; in memory alone without."""
+    if not isinstance(action_space, spaces.Discrete) or action_space.n > MOST_ACTIONS:
+        raise CortexError(
+            f"The action space is {action_space}, and only Discrete spaces of up to {MOST_ACTIONS} actions are supported; a wrapper that "
+            "offers the actions as a Discrete space would do."
+        )
+    actions = int(action_space.n)
+    senses = Senses.for_space(observation_space, text_model=config.encoders.text)
+    rows = Rows(None) if rows is None else rows
+    codebook = Codebook()
+    if len(rows.tokens()) > 1:
+        codebook.load(rows.tokens())
+    multimodal = Multimodal(config.multimodal.width)
+    c = config.context
+    context = Context(
+        senses.layout, codebook, config.multimodal.width, c.length, c.decay, c.size, c.surroundings, c.tokens
+    )
+    h = config.hippocampus
+    hippocampus = Hippocampus(
+        rows,
+        codebook,
+        senses.layout,
+        actions,
+        width=config.multimodal.width,
+        capacity=h.capacity,
+        recall=h.recall,
+        levels=h.levels,
+        discount=config.planner.discount,
+    )
+    grid = bool((senses.layout.modality == MODALITIES["grid"]).any())
+    words = int((senses.layout.modality == MODALITIES["text"]).sum())
+    focus = 3 + words if grid else len(senses.layout.modality)
+    habit = HabitPolicy(actions, width=config.habit.width, seed=config.seed)
+    world_model = WorldModel(
+        actions, focus, width=config.world_model.width, ensemble=config.world_model.ensemble, seed=config.seed
+    )
+    p = config.planner
+    imagination = Imagination(
+        hippocampus,
+        world_model,
+        codebook,
+        actions,
+        novelty=p.novelty,
+        event=p.event,
+        frontier=p.frontier,
+        trust=config.world_model.trust,
+    )
+    motor = Motor(actions, config.motor.temperature, p.depth)
+    return Agent(
+        config,
+        senses,
+        multimodal,
+        codebook,
+        context,
+        hippocampus,
+        habit,
+        imagination,
+        motor,
+        action_space,
+        observation_space,
+    )

@@ -1,0 +1,178 @@
+"""Short-term memory: a slow trace of percepts, and a map of what was seen before in this episode.
+
+The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path integration: of the
+motions that the last action can make, standing still among them, the one whose view agrees best with the map is taken
+(place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cortex.types import MODALITIES, TURN, UNSEEN, Array, Layout, Motions, Percept, Place, Scene, State, Vocabulary
+
+MATCH, MISMATCH, NEW = np.log([0.95, 0.005, 0.4])
+"""Log likelihood of a cell that shows what the map says, another thing, or that the map does not know."""
+
+TURNS = 20.0
+"""Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What short-term memory hands from one step to the next."""
+
+    trace: Array  # [B, D]
+    cells: Array  # [B, S, S] int32 codes
+    seen: Array  # [B, S, S] int32, the clock when the cell was last in view
+    pose: Array  # [B, 3] row, column, heading
+    action: Array  # [B] int64, the last action, -1 at the beginning
+    clock: Array  # [B] int32, steps in this episode
+    version: Array  # [B] int64, of the motions that the map was made with
+
+
+class Context:
+    """Short-term memory for scenes of one layout.
+
+    ``length``: steps that it reaches back. ``decay``: of the trace, a step. ``size``: side S of the map, which wraps around.
+    ``surroundings``: radius of the egocentric window that is handed on; ``tokens``: the most of its cells, nearest first.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        codebook: Vocabulary,
+        width: int,
+        length: int,
+        decay: float,
+        size: int,
+        surroundings: int,
+        tokens: int,
+    ) -> None:
+        self.layout, self.codebook = layout, codebook
+        self.width, self.length, self.decay, self.size = width, length, decay, size
+        self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
+        self.words = np.flatnonzero(layout.modality == MODALITIES["text"])
+        self.rest = np.flatnonzero(layout.modality != MODALITIES["grid"])
+        self.view = layout.position[self.grid].astype(np.int64)
+        span = np.arange(-surroundings, surroundings + 1)
+        window = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2)
+        self.window = window[np.lexsort((window[:, 1], window[:, 0], np.abs(window).sum(axis=1)))]
+        self.tokens = min(tokens, len(self.window))
+        self.names = np.random.default_rng(0).integers(1, 2**62, (2, max(1, len(layout.modality))), dtype=np.int64) | 1
+
+    def initial(self, bodies: int) -> Carry:
+        """Short-term memory before the first step of ``bodies`` bodies."""
+        side = self.size if len(self.grid) else 0
+        return Carry(
+            trace=np.zeros((bodies, self.width), np.float32),
+            cells=np.zeros((bodies, side, side), np.int32),
+            seen=np.zeros((bodies, side, side), np.int32),
+            pose=np.tile(np.array([side // 2, side // 2, 0]), (bodies, 1)),
+            action=np.full(bodies, -1, np.int64),
+            clock=np.zeros(bodies, np.int32),
+            version=np.zeros(bodies, np.int64),
+        )
+
+    def __call__(
+        self, carry: Carry, scene: Scene, percept: Percept, first: Array, motions: Motions
+    ) -> tuple[Carry, State]:
+        """One step: ``first`` [B] says which bodies begin an episode."""
+        return self.step(carry, self.codebook.encode(scene.tokens, scene.mask), percept, first, motions, scene)
+
+    def step(
+        self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
+    ) -> tuple[Carry, State]:
+        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's scene is made from the codes."""
+        fresh = first | (self.length == 0)
+        decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
+        trace = decay * carry.trace + (1 - decay) * percept.latent
+        clock = np.where(fresh, 0, carry.clock + 1).astype(np.int32)
+        code = (codes.astype(np.int64) * self.names[0, : codes.shape[1]]).sum(axis=1)
+        carry = replace(carry, trace=trace, clock=clock)
+        if scene is None:
+            scene = self.scene(codes)
+        if not (motions.resolved and len(self.grid)):
+            return carry, State(trace, scene, code, codes, None)
+        carry, place = self._map(carry, codes, fresh | (carry.version != motions.version), motions)
+        mission = (codes[:, self.words].astype(np.int64) * self.names[1, self.words]).sum(axis=1)
+        place = replace(place, mission=mission)
+        return carry, State(trace, self.surroundings(place, codes, motions), code, codes, place)
+
+    def scene(self, codes: Array) -> Scene:
+        """The scene that ``codes`` [B, N] stand for."""
+        shape = (len(codes), *self.layout.position.shape)
+        modality = np.broadcast_to(self.layout.modality, codes.shape)
+        return Scene(
+            self.codebook.decode(codes), np.broadcast_to(self.layout.position, shape), modality, codes != UNSEEN
+        )
+
+    def _map(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
+        """Where am I, and what does the map say now."""
+        body = np.arange(len(codes))
+        cells = np.where(fresh[:, None, None], UNSEEN, carry.cells)
+        seen = np.where(fresh[:, None, None], 0, carry.seen)
+        middle = np.array([self.size // 2, self.size // 2, 0])
+        pose = np.where(fresh[:, None], middle, carry.pose)
+        view = codes[:, self.grid]
+        own = (self.view == motions.own).all(axis=1)
+
+        still = self._fit(cells, pose, view, own, motions)
+        moved_pose = moved(pose, carry.action, motions)
+        ahead = cells[body, *place_of(pose, motions.front[None], motions.own, self.size)[:, 0].T]
+        known = np.minimum(ahead, len(motions.blocked) - 1)
+        chance = np.where(ahead < len(motions.blocked), motions.blocked[known], 0.5)
+        walks = (motions.rotation[carry.action] == 0) & ~fresh
+        odds = np.where(walks, np.log(1 - chance) - np.log(chance), TURNS)
+        went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, own, motions) + odds > still)
+        pose = np.where(went[:, None], moved_pose, pose)
+
+        at = place_of(pose, self.view[~own], motions.own, self.size)  # [B, cells, P]
+        shown = view[:, ~own]
+        rows, columns = np.nonzero(shown != UNSEEN)
+        cells[rows, *at[rows, columns].T] = shown[rows, columns]
+        seen[rows, *at[rows, columns].T] = carry.clock[rows]
+        carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
+        if self.length < self.size * self.size:
+            cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
+        carried = view[:, own][:, 0] if own.any() else np.zeros(len(codes), np.int32)
+        return carry, Place(cells, pose, carried, np.zeros(len(codes), np.int64))
+
+    def _fit(self, cells: Array, pose: Array, view: Array, own: Array, motions: Motions) -> Array:
+        """Log likelihood [B] of the view if the agent stood at ``pose``."""
+        at = place_of(pose, self.view, motions.own, self.size)
+        told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
+        score = np.where(told == UNSEEN, NEW, np.where(told == view, MATCH, MISMATCH))
+        return np.asarray((score * ((view != UNSEEN) & ~own)).sum(axis=1))
+
+    def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
+        """What is around the agent, nearest first, in its own frame, and what its other senses say."""
+        bodies = np.arange(len(codes))[:, None]
+        at = place_of(place.pose, self.window + motions.own, motions.own, self.size)
+        around = place.cells[bodies, at[..., 0], at[..., 1]]
+        around[:, 0] = place.carried
+        order = np.argsort(around == UNSEEN, axis=1, kind="stable")[:, : self.tokens]
+        around = around[bodies, order]
+        both = np.concatenate([around, codes[:, self.rest]], axis=1)
+        grid = np.full(order.shape, MODALITIES["grid"], np.int8)
+        rest = np.broadcast_to(self.layout.modality[self.rest], (len(codes), len(self.rest)))
+        beside = np.broadcast_to(self.layout.position[self.rest], (len(codes), len(self.rest), 2))
+        position = np.concatenate([self.window[order], beside], axis=1).astype(np.float32)
+        return Scene(self.codebook.decode(both), position, np.concatenate([grid, rest], axis=1), both != UNSEEN)
+
+
+def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
+    """Where cells of the view lie on the map: ``pose`` [B, 3], ``view`` [n, P] -> [B, n, P]."""
+    offset = np.einsum("bij,nj->bni", TURN[pose[:, 2]], view - own)
+    return np.asarray((pose[:, None, :2] + offset) % size)
+
+
+def moved(pose: Array, action: Array, motions: Motions) -> Array:
+    """The pose [B, 3] after the motion of ``action`` [B] was made."""
+    rotation, shift = motions.rotation[action], motions.shift[action]
+    heading = (pose[:, 2] - rotation) % 4
+    drift = np.einsum("bij,j->bi", TURN[rotation], motions.own) + shift - motions.own
+    step = np.einsum("bij,bj->bi", TURN[heading], drift)
+    return np.concatenate([pose[:, :2] - step, heading[:, None]], axis=1)

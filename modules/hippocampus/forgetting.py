@@ -1,0 +1,45 @@
+"""Forgetting: the power curve of retention, and who goes when the capacity is full.
+
+Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9 after one stability S (FSRS-6; Wixted & Ebbesen 1991 for the
+power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of salience times retention,
+and a random share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortex.types import Array
+
+DECAY = 0.1542
+"""d of the retention curve, the default of FSRS-6."""
+
+
+def retention(age: Array, stability: Array) -> Array:
+    """Chance that a memory of ``age`` days with ``stability`` days is still retained; same shape, in (0, 1]."""
+    factor = 0.9 ** (-1 / DECAY) - 1
+    return np.asarray((1 + factor * np.asarray(age) / np.asarray(stability)) ** -DECAY)
+
+
+def forgotten(
+    salience: Array, age: Array, steps: Array, capacity: int, reservoir: float, generator: np.random.Generator
+) -> Array:
+    """Which episodes [n] go so that at most ``capacity`` steps stay, as a boolean mask.
+
+    ``salience`` in [0, 1], ``age`` in days, ``steps`` their lengths. ``reservoir``: share of the capacity kept by lot.
+    """
+    n = len(steps)
+    lot = generator.random(n)
+    kept = np.zeros(n, bool)
+    room = reservoir * capacity
+    for i in np.argsort(lot):
+        if steps[i] <= room:
+            kept[i] = True
+            room -= steps[i]
+    room += (1 - reservoir) * capacity
+    rank = salience * retention(age, 1 + 9 * salience)
+    for i in np.lexsort((lot, -rank)):
+        if not kept[i] and steps[i] <= room:
+            kept[i] = True
+            room -= steps[i]
+    return ~kept

@@ -1,0 +1,146 @@
+"""Registration: which rigid motion of the view each action makes, found from pairs of scenes.
+
+Each action scores every rigid motion of the view by its likelihood: a cell that the motion brings from a seen cell should show
+the same code, a cell that it brings from outside shows codes at their base rate. Walking into a wall leaves the view as it is,
+so an action's likelihood mixes the motion with standing still. The turns' fixed point is the agent's own cell; the cell that
+walking brings under the agent is the one in front. (Biology: the body schema learned from efference copies, Wolpert 1998.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortex.types import TURN, UNSEEN, Array, Motions
+
+MISREAD = 0.05
+"""Chance that a cell changes by itself between two steps."""
+EVIDENCE = 12.0
+"""Nats by which a motion must explain an action's rows better than standing still does."""
+CLEAR = 2.0
+"""Nats by which one step must favour moving or standing to count as a clear case."""
+TRIALS = 4
+"""Rows of every action that must exist before anything is concluded."""
+ROWS = 64
+"""Distinct rows of an action that are scored; more add time, not certainty."""
+
+
+def silent(actions: int) -> Motions:
+    """The body schema of one who has seen nothing: no motion known."""
+    none = np.zeros((actions, 2), np.int64)
+    return Motions(np.zeros(actions, np.int64), none, none[0], none[0], np.full(1, 0.5, np.float32), False)
+
+
+def hypotheses(position: Array) -> tuple[Array, Array, Array]:
+    """All rigid motions that keep at least a quarter of the view in sight.
+
+    ``position`` [N, P] int. Returns rotation [H], shift [H, P] and source [H, N]: the token that the motion brings to each
+    place, -1 where it comes from outside. Standing still is the first.
+    """
+    low, high = position.min(axis=0), position.max(axis=0)
+    size = high - low + 1
+    index = np.full(size, -1)
+    index[tuple((position - low).T)] = np.arange(len(position))
+    found: list[tuple[int, Array, Array]] = []
+    for rotation in range(4):
+        turned = position @ TURN[rotation].T
+        for shift in np.ndindex(*(2 * (size + np.abs(turned).max(axis=0)) + 1)):
+            offset = np.array(shift) - (size + np.abs(turned).max(axis=0))
+            moved = turned + offset - low
+            inside = ((moved >= 0) & (moved < size)).all(axis=1)
+            if 4 * inside.sum() < len(position):
+                continue
+            source = np.full(len(position), -1)
+            source[index[tuple(moved[inside].T)]] = np.flatnonzero(inside)
+            found.append((rotation, offset, source))
+    found.sort(key=lambda h: (h[0], int(np.abs(h[1]).sum()), tuple(h[1])))
+    return np.array([h[0] for h in found]), np.stack([h[1] for h in found]), np.stack([h[2] for h in found])
+
+
+def likelihood(before: Array, after: Array, source: Array, base: Array) -> Array:
+    """Log likelihood [T, H] of each motion for each pair of scenes; ``before``, ``after`` [T, N] codes, ``base`` [V] base rates."""
+    origin = np.where(source >= 0, before[:, np.maximum(source, 0)], UNSEEN)  # [T, H, N]
+    seen = (after != UNSEEN)[:, None]
+    rate = base[after][:, None]
+    told = np.where(origin == after[:, None], 1 - MISREAD + MISREAD * rate, MISREAD * rate)
+    return np.asarray((np.log(np.where(origin == UNSEEN, rate, told)) * seen).sum(axis=2))
+
+
+class Registration:
+    """Finds the motions of a view with ``position`` [N, P] (integer cells) for ``actions`` actions."""
+
+    def __init__(self, position: Array, actions: int) -> None:
+        self.position = np.asarray(position, np.int64)
+        self.actions = actions
+        self.rotation, self.shift, self.source = hypotheses(self.position)
+        self.names = np.random.default_rng(3).integers(1, 2**62, 2 * len(self.position), dtype=np.int64) | 1
+
+    def fit(self, before: Array, after: Array, action: Array) -> Motions:
+        """Motions from rows: ``before``, ``after`` [T, N] codes, ``action`` [T]; unresolved where they do not tell."""
+        nothing = silent(self.actions)
+        if len(action) == 0 or np.bincount(action, minlength=self.actions).min() < TRIALS:
+            return nothing
+        count = np.bincount(after.ravel())
+        base = np.maximum(count, 0.5) / max(1, count[1:].sum())
+        base = np.minimum(
+            np.pad(base, (0, max(0, int(before.max()) + 1 - len(base))), constant_values=0.5 / len(action)), 1.0
+        )
+        rotation, shift = nothing.rotation.copy(), nothing.shift.copy()
+        clear: list[tuple[Array, Array]] = []  # rows in which a walk clearly moved or clearly did not, and which
+        for a in range(self.actions):
+            rows = np.flatnonzero(action == a)
+            both = np.concatenate([before[rows], after[rows]], axis=1).astype(np.int64)
+            rows = rows[np.unique((both * self.names).sum(axis=1), return_index=True)[1]][:ROWS]
+            scores = likelihood(before[rows], after[rows], self.source, base)
+            mixed = np.logaddexp(scores[:, :1], scores) - np.log(2.0)
+            gain = (mixed - scores[:, :1]).sum(axis=0)
+            best = int(np.argmax(gain))
+            moved = scores[:, best] - scores[:, 0]
+            if gain[best] < EVIDENCE or (moved > CLEAR).sum() < 2:
+                if self._unexplained(before[rows], after[rows]):
+                    return nothing
+                continue
+            rotation[a], shift[a] = self.rotation[best], self.shift[best]
+            if rotation[a] == 0:
+                decided = np.abs(moved) > CLEAR
+                clear.append((rows[decided], moved[decided] > 0))
+        walks = np.flatnonzero((rotation == 0) & (shift != 0).any(axis=1))
+        own = self._own(rotation, shift)
+        if len(walks) == 0 or own is None:
+            return nothing
+        front = own - shift[walks[0]]
+        blocked = self._blocked(before, clear, front)
+        parts = np.concatenate([rotation, shift.ravel(), own, front, blocked * 10]).astype(np.int64)
+        version = int((parts * np.arange(1, 2 * len(parts), 2)).sum() + len(parts)) + 1
+        return Motions(rotation, shift, own, front, blocked, True, version)
+
+    def _unexplained(self, before: Array, after: Array) -> bool:
+        """The action often changes more than the cell that it touches and the own cell, and no motion explains it yet."""
+        changed = ((before != UNSEEN) & (after != UNSEEN) & (before != after)).sum(axis=1)
+        return bool((changed > 2).mean() > 0.2)
+
+    def _own(self, rotation: Array, shift: Array) -> Array | None:
+        """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each other."""
+        points = set()
+        for r, t in zip(rotation, shift, strict=True):
+            if r != 0:
+                point = np.linalg.solve(np.eye(2) - TURN[r], t)
+                if np.abs(point - point.round()).max() > 1e-6:
+                    return None
+                points.add(tuple(int(x) for x in point.round()))
+        if len(points) > 1:
+            return None
+        if points:
+            own = np.array(points.pop())
+            return own if (self.position == own).all(axis=1).any() else None
+        return (self.position.min(axis=0) + self.position.max(axis=0)) // 2
+
+    def _blocked(self, before: Array, clear: list[tuple[Array, Array]], front: Array) -> Array:
+        """Chance, by code in front, that walking leaves the agent where it is: .1, .5 or .9, so that it settles soon."""
+        at = np.flatnonzero((self.position == front).all(axis=1))
+        codes = int(before.max()) + 1
+        stood, walked = np.zeros(codes), np.zeros(codes)
+        for rows, moved in clear:
+            if len(at):
+                np.add.at(stood, before[rows[~moved], at[0]], 1)
+                np.add.at(walked, before[rows[moved], at[0]], 1)
+        return np.asarray(0.5 + 0.4 * np.sign(stood - walked), np.float32)
