@@ -1,0 +1,259 @@
+"""The fast system: what to do and how good it is, at a glance, and how sure that is, so that search can take over.
+
+Context-gated deep sets (after Zaheer 2017, with the feature-wise gates of Perez 2018): every token is read where it
+stands, all are pooled to a context, the context is mixed non-linearly into every token, as top-down signals gate
+sensory cells, and what the tokens then say is pooled by place. Weights change only in `fit`, at night; before the
+first night the answer is silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, CortexError, Habit, Scene
+
+REACH = 12
+"""Cells from the own one up to which neighbours are told apart; what lies beyond counts as at the edge."""
+ENTRIES = 256
+"""Entries of a list that are told apart."""
+LOOKS = 32
+"""Ways of pooling tokens by place. Cells of a 9x9 surrounding are told apart well from 16 on."""
+SHARPNESS = 0.6
+"""Standard deviation of the spatial frequencies, in radians a cell: the first looks tell neighbours apart, smoothly."""
+DECISION = 256
+"""Units between pooled tokens and the answers."""
+WARM_UP = 0.05
+CLIP = 1.0
+LOSS_WEIGHTS = {"policy": 1.0, "best": 0.5, "value": 0.5}
+
+
+def policy_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy [B] of a policy's logits [B, A] and the improved policy of search [B, A]."""
+    return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
+
+
+def best_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy [B] of "search would choose this" [B, A]: it gave at least half of its largest weight."""
+    chosen = (targets >= 0.5 * targets.amax(dim=-1, keepdim=True)).float()
+    return functional.binary_cross_entropy_with_logits(logits, chosen, reduction="none").mean(dim=-1)
+
+
+def value_loss(logit: Tensor, value: Tensor) -> Tensor:
+    """Binary cross-entropy [B] of a value in [0, 1]."""
+    return functional.binary_cross_entropy_with_logits(logit, value, reduction="none")
+
+
+class HabitPolicy(nn.Module):
+    """Scene -> prior, value and confidence; ``width`` units a token, first weights from a generator of ``seed``.
+
+    One head says how search divides its choice, another, per action, whether search would choose it at all: where
+    several actions are equally good, the first is undecided by right, and only the second can be confident.
+    """
+
+    nights: Tensor
+    calibration: Tensor
+
+    def __init__(self, actions: int, width: int = 48, seed: int = 0) -> None:
+        super().__init__()
+        self.actions, self.width = actions, width
+        generator = torch.Generator().manual_seed(seed)
+        places = (2 * REACH + 1) ** COORDINATES + (len(MODALITIES) - 1) * ENTRIES
+        self.read = linear(TOKEN_WIDTH, width, generator)
+        self.place = nn.Embedding(places, width, _weight=0.1 * torch.randn(places, width, generator=generator))
+        self.look = nn.Embedding(places, LOOKS, _weight=first_looks(places, generator))
+        self.gather = linear(2 * width, width, generator)
+        self.gate = linear(width, 2 * width, generator)
+        self.decide = linear(width * (LOOKS + 1), DECISION, generator)
+        self.answer = linear(DECISION, 2 * actions + 1, generator)
+        self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("calibration", torch.zeros(3))  # slope, shift, states it was found from
+
+    def forward(self, tokens: Tensor, place: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens [B, N, E], places [B, N], mask [B, N, 1] -> logits: policy [B, A], being best [B, A], value [B]."""
+        root = mask.sum(dim=1).clamp(min=1).sqrt()
+        heard = functional.relu(self.read(tokens) + self.place(place)) * mask
+        context = torch.cat([heard.sum(dim=1) / root**2, heard.amax(dim=1)], dim=-1)
+        gain, shift = self.gate(functional.gelu(self.gather(context)))[:, None].chunk(2, dim=-1)
+        meant = functional.relu(heard * (1 + gain) + shift) * mask
+        seen = (self.look(place).transpose(1, 2) @ meant) / root[..., None]
+        pooled = torch.cat([seen.flatten(start_dim=1), meant.amax(dim=1)], dim=-1)
+        answer = self.answer(functional.gelu(self.decide(pooled)))
+        return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
+
+    def __call__(self, scene: Scene, latent: Array | None = None) -> Habit:
+        """Answer for the scenes of B bodies. ``latent`` [B, D] is not read: the frozen tokens say more.
+
+        Before the first night the prior is uniform, value and confidence are 0; uncalibrated, the confidence is 0.
+        """
+        bodies, silent = scene.bodies, np.zeros(scene.bodies, np.float32)
+        if not self.nights:
+            return Habit(np.full((bodies, self.actions), 1 / self.actions, np.float32), silent, silent)
+        with torch.inference_mode():
+            policy, best, value = self.forward(*tensors(scene))
+            prior = policy.softmax(dim=-1)
+            slope, shift, states = self.calibration
+            evidence = best.gather(1, prior.argmax(dim=-1, keepdim=True))[:, 0]
+            confidence = torch.sigmoid(slope * evidence + shift) if states else torch.zeros(bodies)
+        return Habit(prior.numpy(), torch.sigmoid(value).numpy(), confidence.numpy())
+
+    def losses(
+        self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor, weight: Tensor
+    ) -> dict[str, Tensor]:
+        """Each loss [B] times ``weight`` [B]; inputs: `tensors` of B scenes; targets [B, A], value [B] as for `fit`."""
+        policy, best, worth = self.forward(*inputs)
+        each = {
+            "policy": policy_loss(policy, targets),
+            "best": best_loss(best, targets),
+            "value": value_loss(worth, value),
+        }
+        assert each.keys() == LOSS_WEIGHTS.keys()
+        return {name: weight * loss for name, loss in each.items()}
+
+    def calibrate(self, scene: Scene, best: Array) -> None:
+        """Fit the confidence to how often the likeliest action is one of ``best`` [B, A] bool, in states held out.
+
+        Logistic regression on one score with the prior of Platt (1999, section 2.2), which keeps it from certainty.
+        States without any best action are left out; with none left, nothing is changed.
+        """
+        scored = np.flatnonzero(best.any(axis=1))
+        if not len(scored):
+            return
+        with torch.inference_mode():
+            outputs = [
+                self.forward(*tensors(part(scene, rows))) for rows in np.array_split(scored, len(scored) // 512 + 1)
+            ]
+            policy, evidence = (torch.cat([o[i] for o in outputs]) for i in (0, 1))
+            action = policy.argmax(dim=-1)
+            score = evidence.gather(1, action[:, None])[:, 0].double().numpy()
+        right = best[scored, action.numpy()]
+        slope, shift = platt(score, right)
+        self.calibration.copy_(torch.tensor([slope, shift, float(len(scored))]))
+
+
+def platt(score: Array, right: Array) -> tuple[float, float]:
+    """Slope (not below 0) and shift of the sigmoid of score [n] nearest to ``right`` [n] bool, by Newton's method."""
+    yes, no = right.sum(), (~right).sum()
+    target = np.where(right, (yes + 1) / (yes + 2), 1 / (no + 2))
+    design = np.stack([score, np.ones_like(score)], axis=1)
+    spread = np.array([1e-3, 1e-6])  # keeps a constant score solvable
+    found = np.array([1.0, 0.0])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
+        slope = design.T @ (chance - target) + spread * (found - [1.0, 0.0])
+        bend = (design * (chance * (1 - chance))[:, None]).T @ design + np.diag(spread)
+        step = np.linalg.solve(bend, slope)
+        found = found - step * min(1.0, 2.0 / float(np.abs(step).max()))
+    if found[0] < 0:  # the score tells nothing: the base rate is all there is
+        base = float(target.mean())
+        return 0.0, float(np.log(base / (1 - base)))
+    return float(found[0]), float(found[1])
+
+
+def fit(
+    policy: HabitPolicy,
+    scenes: Scene,
+    targets: Array,
+    value: Array,
+    weight: Array,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    generator: np.random.Generator,
+    progress: Callable[[int, dict[str, float]], None] | None = None,
+) -> dict[str, float]:
+    """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
+
+    AdamW, warm-up, cosine, clipped gradients; rows are drawn uniformly, ``weight`` [T] scales their losses.
+    ``progress(step, losses)`` is called after each step. The confidence is silent until `calibrate` is called again,
+    since it was another network's. Equal for equal generators and thread counts. With no steps or no scenes nothing
+    happens. Raises CortexError for values out of range and for targets that do not sum to 1.
+    """
+    if len(value) and not (np.min(value) >= 0 and np.max(value) <= 1):
+        raise CortexError("the habit learns values in [0, 1]: divide returns by the largest one")
+    if len(targets) and not np.allclose(np.sum(targets, axis=1), 1, atol=1e-3):
+        raise CortexError("the habit learns policies: each row of the targets must sum to 1")
+    if not steps or not scenes.bodies:
+        return {}
+    optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
+    last: list[dict[str, float]] = []
+    goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value, weight)]
+    for step in range(steps):
+        rows = generator.integers(0, scenes.bodies, batch)
+        index = torch.from_numpy(rows)
+        losses = policy.losses(tensors(part(scenes, rows)), *(goal[index] for goal in goals))
+        total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
+        optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
+        optimiser.zero_grad()
+        total.backward()
+        nn.utils.clip_grad_norm_(policy.parameters(), CLIP)
+        optimiser.step()
+        means = {name: float(loss.detach().mean()) for name, loss in losses.items()}
+        last = [*last, means][-max(1, steps // 10) :]
+        if progress is not None:
+            progress(step, means)
+    policy.nights += 1
+    policy.calibration.zero_()
+    return {name: float(np.mean([means[name] for means in last])) for name in last[0]}
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: linear warm-up, then half a cosine down to 0."""
+    done = (step + 1) / steps
+    return min(1.0, done / WARM_UP) * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
+
+
+def part(scene: Scene, rows: Array) -> Scene:
+    """Some scenes of a batch."""
+    return Scene(scene.tokens[rows], scene.position[rows], scene.modality[rows], scene.mask[rows])
+
+
+def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network reads: tokens [B, n, E], places [B, n], mask [B, n, 1], n the most that any body knows.
+
+    The order of tokens means nothing to the network, so each body's known tokens come first and the rest is cut off.
+    """
+    most = max(1, int(scene.mask.sum(axis=1).max(initial=0)))
+    known, place = scene.mask, places(scene.position, scene.modality)
+    tokens = scene.tokens
+    if most < known.shape[1]:
+        first = np.argsort(~known, axis=1, kind="stable")[:, :most]
+        rows = np.arange(len(first))[:, None]
+        tokens, place, known = tokens[rows, first], place[rows, first], known[rows, first]
+    return (
+        torch.from_numpy(np.ascontiguousarray(tokens, np.float32)),
+        torch.from_numpy(np.ascontiguousarray(place)),
+        torch.from_numpy(known[..., None].astype(np.float32)),
+    )
+
+
+def places(position: Array, modality: Array) -> Array:
+    """Positions [B, N, P], modalities [B, N] -> one number a place [B, N]: cells first, then entries of each list."""
+    side = 2 * REACH + 1
+    cell = np.clip(position, -REACH, REACH).astype(np.int64) + REACH
+    entry = np.clip(position[..., 0], 0, ENTRIES - 1).astype(np.int64)
+    grid = MODALITIES["grid"]
+    lists = side**COORDINATES + (modality - (modality > grid)).astype(np.int64) * ENTRIES + entry
+    return np.where(modality == grid, cell[..., 0] * side + cell[..., 1], lists)
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer with torch's usual first weights, drawn from ``generator``."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5, generator=generator)
+    return layer
+
+
+def first_looks(count: int, generator: torch.Generator) -> Tensor:
+    """Pooling weights [count, LOOKS]: plane waves over cells (Rahimi & Recht 2007; grid cells), noise over lists."""
+    line = torch.arange(-REACH, REACH + 1, dtype=torch.float32)
+    cells = torch.cartesian_prod(line, line)
+    waves = SHARPNESS * torch.randn(COORDINATES, LOOKS, generator=generator)
+    phase = 2 * torch.pi * torch.rand(LOOKS, generator=generator)
+    lists = torch.randn(count - len(cells), LOOKS, generator=generator)
+    return torch.cat([2**0.5 * torch.cos(cells @ waves + phase), lists])

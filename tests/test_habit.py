@@ -1,0 +1,168 @@
+"""The habit: silent before its first night, quick to learn what search found, honest about how sure it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from cortex.modules.habit import HabitPolicy, fit, part
+from cortex.types import MODALITIES, Array, CortexError, Scene
+
+VIEW = 7
+EMPTY, WALL, GOAL, DECOY, WORD = range(5)
+LEFT, RIGHT, FORWARD = range(3)
+AHEAD = ((-1, 0), (0, 1), (1, 0), (0, -1))
+
+
+def steps_to(walls: Array, goal: tuple[int, int]) -> dict[tuple[int, int, int], int]:
+    """Fewest turns and steps to the goal from each pose (row, column, heading), by breadth-first search backwards."""
+    found = {(*goal, heading): 0 for heading in range(4)}
+    queue = deque(found)
+    while queue:
+        row, column, heading = pose = queue.popleft()
+        back = (row - AHEAD[heading][0], column - AHEAD[heading][1])
+        before = [(row, column, (heading + 1) % 4), (row, column, (heading - 1) % 4)]
+        if min(back) >= 0 and max(back) < VIEW and not walls[back]:
+            before.append((*back, heading))
+        for pose_before in before:
+            if pose_before not in found:
+                found[pose_before] = found[pose] + 1
+                queue.append(pose_before)
+    return found
+
+
+def rooms(count: int, seed: int) -> tuple[Scene, Array, Array]:
+    """Egocentric rooms with walls and two goals; a word names the one that pays -> scenes, best [T, 3], value [T]."""
+    generator = np.random.default_rng(seed)
+    codes = np.random.default_rng(99).normal(size=(6, 64)).astype(np.float32)
+    codes /= np.linalg.norm(codes, axis=1, keepdims=True)
+    own = VIEW // 2
+    tokens, best, value = [], [], []
+    while len(tokens) < count:
+        walls = generator.random((VIEW, VIEW)) < 0.2
+        walls[own, own] = False
+        free = [cell for cell in np.argwhere(~walls).tolist() if cell != [own, own]]
+        goal, decoy = (tuple(free[i]) for i in generator.choice(len(free), 2, replace=False))
+        found = steps_to(walls, goal)
+        distance = found.get((own, own, 0))
+        if distance is None:
+            continue
+        after = [(own, own, 3), (own, own, 1), (own - 1, own, 0)]
+        best.append([found.get(pose, 99) == distance - 1 for pose in after])
+        value.append(0.97**distance)
+        swap = int(generator.integers(2))
+        grid = np.where(walls, WALL, EMPTY)
+        grid[goal], grid[decoy] = (GOAL, DECOY) if swap else (DECOY, GOAL)
+        tokens.append(np.concatenate([codes[grid.reshape(-1)], codes[[WORD + swap]]]))
+    cells = np.stack(np.meshgrid(*[np.arange(VIEW) - own] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    position = np.tile(np.concatenate([cells, [[0, 0]]]).astype(np.float32), (count, 1, 1))
+    modality = np.full((count, VIEW**2 + 1), MODALITIES["grid"], np.int8)
+    modality[:, -1] = MODALITIES["text"]
+    scene = Scene(np.stack(tokens), position, modality, np.ones((count, VIEW**2 + 1), bool))
+    return scene, np.array(best), np.array(value, np.float32)
+
+
+def learn(policy: HabitPolicy, scene: Scene, best: Array, value: Array, steps: int, **changes: Any) -> dict[str, float]:
+    torch.set_num_threads(1)
+    targets = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
+    settings = {"batch": 128, "learning_rate": 3e-3, "generator": np.random.default_rng(5), **changes}
+    return fit(policy, scene, targets, value, np.ones(len(value)), steps=steps, **settings)
+
+
+@pytest.fixture(scope="module")
+def learned() -> HabitPolicy:
+    policy = HabitPolicy(3, width=32)
+    learn(policy, *rooms(3_000, seed=0), steps=300)
+    policy.calibrate(*rooms(400, seed=1)[:2])
+    return policy
+
+
+def test_before_any_night_the_habit_is_silent() -> None:
+    scene, best, value = rooms(4, seed=0)
+    policy = HabitPolicy(3)
+    assert learn(policy, scene, best, value, steps=0) == {}
+    habit = policy(scene)
+    assert (habit.prior == np.float32(1 / 3)).all() and not habit.value.any() and not habit.confidence.any()
+
+
+def test_a_night_teaches_what_search_found_in_rooms_never_seen(learned: HabitPolicy) -> None:
+    scene, best, value = rooms(1_000, seed=2)
+    habit = learned(scene)
+    right = best[np.arange(1_000), habit.prior.argmax(axis=1)].mean()
+    constant = best.mean(axis=0).max()
+    assert right > 0.8 > constant + 0.2, f"{right:.2f} of the choices are best; the best constant has {constant:.2f}"
+    assert np.corrcoef(habit.value, value)[0, 1] > 0.6
+    np.testing.assert_allclose(habit.prior.sum(axis=1), 1, atol=1e-5)
+    assert (habit.value >= 0).all() and (habit.value <= 1).all()
+
+
+def test_it_heeds_the_word_that_names_the_goal(learned: HabitPolicy) -> None:
+    scene, best, _ = rooms(1_000, seed=2)
+    tokens = scene.tokens.copy()
+    tokens[:, -1] = tokens[::-1, -1]
+    misled = learned(Scene(tokens, scene.position, scene.modality, scene.mask))
+    told = learned(scene)
+    rows = np.arange(1_000)
+    assert best[rows, told.prior.argmax(1)].mean() > best[rows, misled.prior.argmax(1)].mean() + 0.1
+
+
+def test_confidence_is_the_chance_to_be_right(learned: HabitPolicy) -> None:
+    scene, best, _ = rooms(2_000, seed=3)
+    habit = learned(scene)
+    right = best[np.arange(2_000), habit.prior.argmax(axis=1)]
+    for half in np.array_split(np.argsort(habit.confidence), 2):
+        error = 3 * np.sqrt(0.25 / 400) + 0.02  # three standard errors of the 400 states calibrated on, and of these
+        assert abs(habit.confidence[half].mean() - right[half].mean()) < error
+    assert right[habit.confidence > 0.95].mean() > 0.95 > right.mean()
+
+
+def test_equally_good_actions_leave_it_undecided_but_sure() -> None:
+    scene, best, value = rooms(512, seed=4)
+    best[:] = [True, True, False]
+    policy = HabitPolicy(3, width=8)
+    learn(policy, scene, best, value, steps=60)
+    assert not policy(scene).confidence.any(), "uncalibrated confidence must be silent"
+    policy.calibrate(scene, best)
+    habit = policy(scene)
+    assert habit.prior.max() < 0.7 and habit.confidence.min() > 0.95
+
+
+def test_order_and_unknown_tokens_do_not_matter(learned: HabitPolicy) -> None:
+    scene, _, _ = rooms(6, seed=6)
+    order = np.random.default_rng(0).permutation(scene.tokens.shape[1])
+    shuffled = Scene(*(getattr(scene, name)[:, order] for name in ("tokens", "position", "modality", "mask")))
+    unknown = Scene(scene.tokens * 9 + 7, scene.position + 1, scene.modality, np.zeros_like(scene.mask))
+    padded = Scene.concatenate([unknown, shuffled])
+    np.testing.assert_allclose(learned(padded).prior, learned(scene).prior, atol=1e-4)
+    nothing = learned(part(unknown, np.arange(2)))
+    assert np.isfinite(nothing.prior).all() and np.isfinite(nothing.value).all()
+
+
+def test_nights_repeat_and_weights_travel_as_plain_tensors(learned: HabitPolicy) -> None:
+    scene, best, value = rooms(256, seed=7)
+    torch.manual_seed(1)
+    untouched = torch.get_rng_state()
+    first, second = HabitPolicy(3, width=8, seed=2), HabitPolicy(3, width=8, seed=2)
+    seen: list[int] = []
+    learn(first, scene, best, value, steps=5, progress=lambda step, losses: seen.append(step))
+    learn(second, scene, best, value, steps=5)
+    assert save(first.state_dict()) == save(second.state_dict()) and seen == [0, 1, 2, 3, 4]
+    assert torch.equal(untouched, torch.get_rng_state())
+    assert save(HabitPolicy(3, width=8, seed=3).state_dict()) != save(HabitPolicy(3, width=8, seed=2).state_dict())
+    copy = HabitPolicy(3, width=32, seed=9)
+    copy.load_state_dict(load(save(learned.state_dict())))
+    for name in ("prior", "value", "confidence"):
+        np.testing.assert_array_equal(getattr(copy(scene), name), getattr(learned(scene), name))
+
+
+def test_what_cannot_be_learned_is_refused() -> None:
+    scene, best, value = rooms(4, seed=0)
+    with pytest.raises(CortexError, match=r"values in \[0, 1\]"):
+        learn(HabitPolicy(3), scene, best, value + 1, steps=1)
+    with pytest.raises(CortexError, match="sum to 1"):
+        fit(HabitPolicy(3), scene, best * 2.0, value, value, 1, 4, 1e-3, np.random.default_rng(0))
