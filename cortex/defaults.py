@@ -147,6 +147,7 @@ BLOCKS: dict[str, list[str]] = {
         "life.steps=120",
         "life.bodies=2",
         "life.exam=4",
+        "life.held_out=0",
         "hippocampus.capacity=2000",
         "planner.simulations=32",
         "habit.width=16",
