@@ -138,7 +138,8 @@ def test_order_and_unknown_tokens_do_not_matter(learned: HabitPolicy) -> None:
     shuffled = Scene(*(getattr(scene, name)[:, order] for name in ("tokens", "position", "modality", "mask")))
     unknown = Scene(scene.tokens * 9 + 7, scene.position + 1, scene.modality, np.zeros_like(scene.mask))
     padded = Scene.concatenate([unknown, shuffled])
-    np.testing.assert_allclose(learned(padded).prior, learned(scene).prior, atol=1e-4)
+    padded.mask[0] = True  # one body knows more than the others
+    np.testing.assert_allclose(learned(padded).prior[1:], learned(scene).prior[1:], atol=1e-4)
     nothing = learned(part(unknown, np.arange(2)))
     assert np.isfinite(nothing.prior).all() and np.isfinite(nothing.value).all()
 

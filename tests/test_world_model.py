@@ -96,7 +96,10 @@ def test_it_doubts_what_it_never_saw(learned: WorldModel) -> None:
     known = learned(focus, action).uncertainty
     odd = np.random.default_rng(0).uniform(-1, 1, (len(focus), 4)) * [4.8, 40, 0.4, 40]
     strange = learned(entries(odd), action).uncertainty
-    assert np.median(known) < 0.1 < np.quantile(strange, 0.05), (np.median(known), np.quantile(strange, 0.05))
+    assert np.quantile(known, 0.95) < 0.12 and np.quantile(strange, 0.05) > 0.3, (
+        np.median(known),
+        np.quantile(strange, 0.05),
+    )
     assert (strange <= 1).all() and (known >= 0).all()
 
 
@@ -118,7 +121,7 @@ def test_it_doubts_tokens_and_pairs_that_it_never_met() -> None:
     known = np.quantile(told.uncertainty, 0.95)
     pair = model(codes[[7]][:, None], np.array([2])).uncertainty
     token = model(codes[[10, 11]][:, None].repeat(3, axis=0).reshape(-1, 1, TOKEN_WIDTH), np.tile(np.arange(3), 2))
-    assert known < 0.1 < min(pair.min(), token.uncertainty.min()), (known, pair, token.uncertainty)
+    assert known < 0.1 and min(pair.min(), token.uncertainty.min()) > 0.28, (known, pair, token.uncertainty)
 
 
 def test_a_second_night_keeps_the_units_of_the_first(learned: WorldModel) -> None:
