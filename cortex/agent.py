@@ -91,6 +91,17 @@ class Agent:
         if self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after):
             relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
 
+    def weights(self) -> dict[str, Any]:
+        """All that nights change, by name: tensors of the habit and of the world model."""
+        parts = {"habit": self.habit, "world_model": self.imagination.world_model}
+        return {f"{part}.{name}": value for part, network in parts.items() for name, value in network.state_dict().items()}
+
+    def restore(self, weights: dict[str, Any]) -> None:
+        """Put weights, as given by `weights`, back in place."""
+        for part, network in {"habit": self.habit, "world_model": self.imagination.world_model}.items():
+            prefix = f"{part}."
+            network.load_state_dict({n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)})
+
     def command(self, action: Array) -> Array:
         """What the environment is told: actions [B] of its own space, which may not begin at 0."""
         return action + int(self.space.start)

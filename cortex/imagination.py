@@ -68,6 +68,12 @@ class Imagination:
         self.hippocampus, self.world_model, self.codebook, self.actions = hippocampus, world_model, codebook, actions
         self.novelty, self.event, self.frontier, self.trust = novelty, event, frontier, trust
 
+    def calm(self) -> Imagination:
+        """The same without curiosity: nothing is worth finding out but what lies beyond the seen."""
+        return Imagination(
+            self.hippocampus, self.world_model, self.codebook, self.actions, 0.0, 0.0, self.frontier, self.trust
+        )
+
     @property
     def motions(self) -> Motions:
         """The body schema: as remembered, else as the cortex learned it by night."""
@@ -129,6 +135,15 @@ class MappedModel:
     def pick(self, children: Mapped, rows: Array) -> Mapped:
         return take(children, rows)
 
+    def place_at(self, nodes: Mapped) -> Place:
+        """The maps that imagined nodes stand for, one each."""
+        cells = self.cells[nodes.root].copy()
+        row, slot = np.nonzero(nodes.cell >= 0)
+        cells[row, nodes.cell[row, slot]] = nodes.code[row, slot]
+        shape = (len(cells), self.size, self.size)
+        carried = nodes.carried.astype(self.place.carried.dtype)
+        return Place(cells.reshape(shape), nodes.pose, carried, self.place.mission[nodes.root])
+
     def expand(self, nodes: Mapped) -> Expansion:
         count, actions = len(nodes.root), self.parts.actions
         ahead = front_of(nodes.pose, self.motions, self.size)
@@ -177,11 +192,8 @@ class MappedModel:
             (end >= LIKELY) | lost | full | (novelty >= OPAQUE), np.maximum(end, lost | full | (novelty >= OPAQUE)), 0.0
         )
         safe = 1 - end * (1 - chance)
-        bonus = (
-            self.parts.novelty * novelty
-            + self.parts.event * untried * safe
-            + np.where(chance < LIKELY, chance * worth, 0)
-        )
+        maybe = np.where(chance < LIKELY, chance * worth, 0) * (self.parts.event > 0)
+        bonus = self.parts.novelty * novelty + self.parts.event * untried * safe + maybe
         bonus = np.where(lost, 0.0, bonus + self.parts.frontier * (front_after == UNSEEN))
 
         shape = (count, actions)

@@ -55,6 +55,19 @@ def take(record: Record, rows: Any) -> Record:
     return replace(record, **picked)  # type: ignore[type-var]
 
 
+def join(records: Sequence[Record]) -> Record:
+    """Concatenate records along their first axis; what is None in one must be None in all."""
+    first = records[0]
+    joined: dict[str, Any] = {}
+    for field in fields(first):  # type: ignore[arg-type]
+        values = [getattr(record, field.name) for record in records]
+        if isinstance(values[0], np.ndarray):
+            joined[field.name] = np.concatenate(values)
+        elif hasattr(values[0], "__dataclass_fields__"):
+            joined[field.name] = join(values)
+    return replace(first, **joined)  # type: ignore[type-var]
+
+
 def where(condition: Array, yes: Record, no: Record) -> Record:
     """Choose between two records body by body; ``condition`` [B]. Shapes must agree."""
     picked: dict[str, Any] = {}

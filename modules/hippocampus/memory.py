@@ -178,20 +178,25 @@ class Hippocampus:
         self.scenes.learn(entries, action, reward, terminated, followed)
         if before.place is None or after.place is None:
             return
-        body = np.arange(len(action))
-        old, new = before.place, after.place
-        at, ahead = self.ahead(old), self.ahead(new)
-        front = old.cells[body, at[:, 0], at[:, 1]]
-        front_after = new.cells[body, at[:, 0], at[:, 1]]
-        moved = (old.pose != new.pose).any(axis=1)
-        rows = np.flatnonzero((front != UNSEEN) & (front_after != UNSEEN))
+        met, met_after, moved = self.met(before.place, after.place)
+        rows = np.flatnonzero((met[:, 0] != UNSEEN) & (met_after[:, 0] != UNSEEN))
         self.interactions.learn(
-            action[rows], front[rows], old.carried[rows], moved[rows], front_after[rows], new.carried[rows]
+            action[rows], met[rows, 0], met[rows, 1], moved[rows], met_after[rows, 0], met_after[rows, 1]
         )
-        size = new.cells.shape[1]
-        under = new.cells[body, new.pose[:, 0] % size, new.pose[:, 1] % size]
-        event = [action, moved, under, new.cells[body, ahead[:, 0], ahead[:, 1]], new.carried, new.mission, situation]
+        new, ahead = after.place, self.ahead(after.place)
+        front = new.cells[np.arange(len(action)), ahead[:, 0], ahead[:, 1]]
+        event = [action, moved, met_after[:, 2], front, new.carried, new.mission, situation]
         self.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated)
+
+    def met(self, before: Place, after: Place) -> tuple[Array, Array, Array]:
+        """What the agent met: codes [n, 3] in front, carried and under it, the same cell, hold and footing after, and whether it moved [n]."""
+        body, at, size = np.arange(len(before.pose)), self.ahead(before), before.cells.shape[1]
+        told = []
+        for place in (before, after):
+            row, column = (place.pose[:, :2] % size).T
+            under = place.cells[body, row, column]
+            told.append(np.stack([place.cells[body, at[:, 0], at[:, 1]], place.carried, under], axis=1))
+        return told[0], told[1], (before.pose != after.pose).any(axis=1)
 
     def ahead(self, place: Place) -> Array:
         """The cell of the map [B, P] that the agent faces."""

@@ -1,0 +1,308 @@
+"""The night: from memory to weights. No environment is touched, and only here does a weight change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cortex.imagination import Mapped, MappedModel, focus_tokens
+from cortex.modules import habit, planner, world_model
+from cortex.modules.hippocampus.forgetting import forgotten, retention
+from cortex.replay import moments, relearn
+from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
+
+if TYPE_CHECKING:
+    from cortex.agent import Agent
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+
+ROOTS = 256
+"""States searched side by side."""
+DREAMED = 8
+"""Most imagined steps from a remembered state to a dreamed one."""
+TRANSITIONS = 20_000
+"""Most steps from which the world model learns in one night."""
+
+
+@dataclass
+class Report:
+    """What a night did; ``stages`` are seconds."""
+
+    updates: int = 0
+    seconds: float = 0.0
+    chosen: int = 0
+    known: float = 0.0
+    agreement_before: float = 0.0
+    agreement_after: float = 0.0
+    rolled_back: bool = False
+    evicted: int = 0
+    kept: int = 0
+    strength: list[int] = field(default_factory=list)
+    by_situation: dict[str, int] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """States chosen from memory."""
+
+    state: State  # n bodies
+    situation: Array  # [n]
+    old: Array  # [n] bool, lived before today
+    probe: Array  # [n] bool, kept aside to judge the night
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """States and what search says of them."""
+
+    scene: Scene  # [n, N, E]
+    targets: Array  # [n, A] improved policy
+    best: Array  # [n, A] bool
+    value: Array  # [n] in [0, 1]
+    known: Array  # [n] bool, search found a line to something known
+    old: Array  # [n] bool, lived before today
+    probe: Array  # [n] bool, kept aside to judge the night
+
+
+def night(agent: Agent, generator: np.random.Generator, progress: Progress | None = None, shuffled: bool = False) -> dict[str, Any]:
+    """One night: settle, learn the world, choose and search again, distil, guard. Returns what it did.
+
+    ``shuffled`` gives every state another state's targets: a control that must teach nothing.
+    """
+    report, began = Report(), time.perf_counter()
+    settings = agent.config.sleep
+    stage = _stages(report)
+    if settings.steps == 0 or agent.hippocampus.capacity == 0:
+        return vars(report)
+    with stage("settle"):
+        episodes = settle(agent, report, generator)
+    before = {name: value.clone() for name, value in agent.weights().items()}
+    with stage("world model"):
+        learn_world(agent, episodes, report, generator, progress)
+    with stage("choose"):
+        chosen = choose(agent, episodes, generator)
+    with stage("re-search"):
+        lessons = search_again(agent, chosen, generator, progress)
+        report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
+    report.agreement_before = agreement(agent, lessons)
+    with stage("distil"):
+        distil(agent, lessons, report, generator, progress, shuffled)
+    with stage("guard"):
+        report.agreement_after = agreement(agent, lessons)
+        if report.agreement_after < report.agreement_before - settings.guard:
+            agent.restore(before)
+            report.rolled_back = True
+    report.seconds = time.perf_counter() - began
+    return vars(report)
+
+
+def settle(agent: Agent, report: Report, generator: np.random.Generator) -> list[Episode]:
+    """Forget by rank what exceeds the capacity, and learn the statistics anew from what stays."""
+    memory, store = agent.hippocampus, agent.hippocampus.store
+    memory.flush()
+    numbers = store.episodes()
+    episodes = [store.read(number) for number in numbers]
+    salience = np.array([e.salience.max(initial=0) for e in episodes])
+    age = np.array([memory.day - e.day for e in episodes], np.float64)
+    steps = np.array([len(e.action) for e in episodes])
+    gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
+    if gone.any():
+        store.delete([number for number, lost in zip(numbers, gone, strict=True) if lost])
+        relearn(memory, agent.context, agent.multimodal, agent.imagination.motions)
+    store.commit()
+    kept = [e for e, lost in zip(episodes, gone, strict=True) if not lost]
+    report.evicted, report.kept = int(steps[gone].sum()), int(steps[~gone].sum())
+    strength = salience * retention(age, 1 + 9 * salience)
+    report.strength = np.histogram(strength[~gone], bins=10, range=(0, 1), weights=steps[~gone])[0].astype(int).tolist()
+    for episode in kept:
+        name = str(episode.situation)
+        report.by_situation[name] = report.by_situation.get(name, 0) + len(episode.action)
+    return kept
+
+
+def learn_world(
+    agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator, progress: Progress | None
+) -> None:
+    """Teach the cortex what happens next, and how its body moves the view."""
+    model, motions = agent.imagination.world_model, agent.imagination.motions
+    if motions.resolved:
+        model.set_motions(motions)
+    steps = agent.config.sleep.world_model_steps
+    total = sum(len(e.action) for e in episodes)
+    rows: list[tuple[Array, ...]] = []
+    for m in moments(episodes, agent.context, agent.multimodal, motions):
+        picked = np.flatnonzero(generator.random(len(m.rows)) * total < TRANSITIONS)
+        if len(picked):
+            before, after = take(m.before, picked), take(m.after, picked)
+            told = transitions(agent, before, after)
+            keep = told[-1]
+            columns = (*told[:-1], m.action[picked], m.reward[picked], m.terminated[picked])
+            rows.append(tuple(column[keep] for column in columns))
+    if not rows:
+        return
+    focus, after_focus, moved, action, reward, end = (np.concatenate(column) for column in zip(*rows, strict=True))
+    tell = None if progress is None else lambda update, losses: progress("world model", update + 1, steps, losses)
+    sleep = agent.config.sleep
+    losses = world_model.fit(
+        model, focus, action, after_focus, moved, reward, end, steps, sleep.batch, sleep.learning_rate, generator, tell
+    )
+    report.losses |= {f"world_model.{name}": value for name, value in losses.items()}
+    report.updates += steps if losses else 0
+
+
+def transitions(agent: Agent, before: State, after: State) -> tuple[Array, Array, Array, Array]:
+    """Focus tokens before and after [n, F, E], whether the agent moved [n], and which rows can be learned from [n]."""
+    if before.place is None or after.place is None:
+        tokens = agent.codebook.decode(before.codes), agent.codebook.decode(after.codes)
+        grid = bool((agent.senses.layout.modality == MODALITIES["grid"]).any())
+        return *tokens, np.zeros(len(before.code), bool), np.full(len(before.code), not grid)
+    codes, codes_after, moved = agent.hippocampus.met(before.place, after.place)
+    words = agent.codebook.decode(before.codes[:, agent.context.words])
+    seen = (codes[:, 0] > 0) & (codes_after[:, 0] > 0)
+    return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved, seen
+
+
+def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> Remembered:
+    """States to search again: half of them today's, half older, balanced by situation; whole episodes are kept for the probe."""
+    settings = agent.config.sleep
+    wanted = max(1, round(settings.states * (1 - settings.dream)))
+    today = np.array([e.day == agent.hippocampus.day for e in episodes])
+    situation = np.array([e.situation for e in episodes])
+    steps = np.array([len(e.action) for e in episodes], np.float64)
+    chance = np.zeros(len(episodes))
+    for part in (today, ~today):
+        groups = np.unique(situation[part])
+        for group in groups:
+            rows = part & (situation == group)
+            chance[rows] = 1 / len(groups) / steps[rows].sum()  # of each step
+    chance *= wanted / max(1e-9, (chance * steps).sum())
+    aside = generator.random(len(episodes)) < settings.probe
+    chosen = []
+    for m in moments(episodes, agent.context, agent.multimodal, agent.imagination.motions):
+        picked = np.flatnonzero(generator.random(len(m.rows)) < chance[m.rows])
+        if len(picked):
+            rows = m.rows[picked]
+            chosen.append(Remembered(take(m.before, picked), situation[rows], ~today[rows], aside[rows]))
+    return join(chosen)
+
+
+def search_again(agent: Agent, chosen: Remembered, generator: np.random.Generator, progress: Progress | None) -> Lessons:
+    """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
+    lessons = []
+    share = agent.config.sleep.dream
+    for start in range(0, len(chosen.old), ROOTS):
+        part = take(chosen, slice(start, start + ROOTS))
+        lessons.append(_search(agent, part))
+        # As many dreams as the share asks for: a chunk is dreamed on several times, or only part of it.
+        dreams = int(generator.poisson(share / max(1 - share, 1e-2))) if part.state.place is not None else 0
+        lessons += [_search(agent, dream(agent, part, generator)) for _ in range(dreams)]
+        if progress is not None:
+            progress("re-search", min(start + ROOTS, len(chosen.old)), len(chosen.old), {})
+    return join(lessons)
+
+
+def _search(agent: Agent, chosen: Remembered) -> Lessons:
+    settings, actions, bodies = agent.config.planner, agent.motor.actions, len(chosen.old)
+    model = agent.imagination.calm().model(chosen.state, chosen.situation)
+    plan = planner.search(
+        model,
+        model.roots(),
+        bodies,
+        actions,
+        np.full((bodies, actions), 1 / actions, np.float32),
+        simulations=max(1, settings.simulations),
+        discount=settings.discount,
+        width=settings.width,
+        depth=settings.depth,
+    )
+    value = np.clip(plan.value / max(1.0, model.top), 0, 1)
+    return Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, chosen.old, chosen.probe)
+
+
+def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> Remembered:
+    """States that a few imagined steps lead to: what the day did not happen to pass through (REM sleep, Hobson 2009)."""
+    states = chosen.state
+    model = agent.imagination.calm().model(states, chosen.situation)
+    assert isinstance(model, MappedModel) and states.place is not None
+    nodes = model.roots()
+    length = generator.integers(1, DREAMED + 1, len(states.code))
+    for step in range(DREAMED):
+        e = model.expand(nodes)
+        possible = (e.end < 0.5) & (e.novelty < 0.5)
+        draw = np.where(possible, generator.random(possible.shape), -1.0)
+        rows = np.arange(len(draw)) * draw.shape[1] + draw.argmax(axis=1)
+        goes = (step < length) & possible.any(axis=1)
+        after = model.pick(e.children, rows)
+        nodes = Mapped(*(np.where(goes.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(after, nodes)))
+    place = model.place_at(nodes)
+    # A compass or any other sense beside the view cannot be imagined: in a dream it is missing.
+    codes = states.codes.copy()
+    codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = 0
+    scene = agent.context.surroundings(place, codes, agent.imagination.motions)
+    return replace(chosen, state=replace(states, place=place, scene=scene, codes=codes))
+
+
+def _pairs(a: Mapped, b: Mapped) -> Iterator[tuple[Array, Array]]:
+    for name in Mapped.__slots__:
+        yield getattr(a, name), getattr(b, name)
+
+
+def distil(
+    agent: Agent, lessons: Lessons, report: Report, generator: np.random.Generator, progress: Progress | None, shuffled: bool
+) -> None:
+    """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned yet."""
+    rows = np.flatnonzero(lessons.known & ~lessons.probe)
+    if len(rows) == 0:
+        return
+    learn = take(lessons, rows)
+    sleep = agent.config.sleep
+    mass = _mass(agent, learn)
+    weight = np.where(learn.old, 0.3 + 0.7 * 4 * mass * (1 - mass), 1.0).astype(np.float32)
+    if shuffled:
+        order = generator.permutation(len(rows))
+        learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
+    tell = None if progress is None else lambda update, losses: progress("habit", update + 1, sleep.steps, losses)
+    losses = habit.fit(
+        agent.habit, learn.scene, learn.targets, learn.value, weight, sleep.steps, sleep.batch, sleep.learning_rate, generator, tell
+    )
+    aside = take(lessons, np.flatnonzero(lessons.known & lessons.probe))
+    agent.habit.calibrate(aside.scene, aside.best)
+    report.losses |= {f"habit.{name}": value for name, value in losses.items()}
+    report.updates += sleep.steps
+
+
+def agreement(agent: Agent, lessons: Lessons) -> float:
+    """Share of the probe's states in which the habit's likeliest action is one that search would choose."""
+    aside = take(lessons, np.flatnonzero(lessons.known & lessons.probe))
+    if len(aside.value) == 0:
+        return 0.0
+    if not agent.habit.nights:
+        return float((aside.best.mean(axis=1)).mean())
+    right = []
+    for rows in np.array_split(np.arange(len(aside.value)), len(aside.value) // 512 + 1):
+        part = take(aside, rows)
+        right.append(part.best[np.arange(len(rows)), agent.habit(part.scene).prior.argmax(axis=1)])
+    return float(np.concatenate(right).mean())
+
+
+def _mass(agent: Agent, lessons: Lessons) -> Array:
+    """The habit's probability of an action that search would choose [n]."""
+    parts = [take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)]
+    return np.concatenate([(agent.habit(p.scene).prior * p.best).sum(axis=1) for p in parts])
+
+
+def _stages(report: Report) -> Callable[[str], Any]:
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        report.stages[name] = report.stages.get(name, 0.0) + time.perf_counter() - began
+
+    return stage
