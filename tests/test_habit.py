@@ -42,7 +42,9 @@ def rooms(count: int, seed: int) -> tuple[Scene, Array, Array]:
     codes = np.random.default_rng(99).normal(size=(6, 64)).astype(np.float32)
     codes /= np.linalg.norm(codes, axis=1, keepdims=True)
     own = VIEW // 2
-    tokens, best, value = [], [], []
+    tokens: list[Array] = []
+    best: list[list[bool]] = []
+    value: list[float] = []
     while len(tokens) < count:
         walls = generator.random((VIEW, VIEW)) < 0.2
         walls[own, own] = False
