@@ -145,16 +145,25 @@ def search(
 
 
 def _distinct(rows: Array, key: Array, weight: Array, gained: Array, starts: Array) -> tuple[Array, Array]:
-    """One row a key, the best; its root actions are those of all rows as good as it."""
-    order = np.lexsort((-(weight[rows] + gained[rows]), key))
-    rows, key = rows[order], key[order]
-    begins = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.zeros(0, np.int64)
-    if len(key) == 0:
-        return rows, starts[rows]
-    group = np.cumsum(np.append(False, key[1:] != key[:-1]))
-    lead = rows[begins][group]
-    alike = (weight[rows] >= weight[lead] - TIE) & (gained[rows] >= gained[lead] - TIE)
-    return rows[begins], np.logical_or.reduceat(starts[rows] & alike[:, None], begins, axis=0)
+    """One row a key, the best; its root actions are those of all rows as good as it.
+
+    A row that the best outdoes in weight or in gain alone stays beside it: which of the two is better shows only later.
+    """
+    found = []
+    while len(rows):
+        order = np.lexsort((-(weight[rows] + gained[rows]), key))
+        rows, key = rows[order], key[order]
+        new = np.append(True, key[1:] != key[:-1])
+        begins = np.flatnonzero(new)
+        lead = rows[begins][np.cumsum(new) - 1]
+        alike = (weight[rows] >= weight[lead] - TIE) & (gained[rows] >= gained[lead] - TIE)
+        found.append((rows[begins], np.logical_or.reduceat(starts[rows] & alike[:, None], begins, axis=0)))
+        left = (weight[rows] > weight[lead] + TIE) | (gained[rows] > gained[lead] + TIE)
+        rows, key = rows[left], key[left]
+    if len(found) == 1:
+        return found[0]
+    both = [np.concatenate(column) for column in zip(*found)]
+    return (both[0], both[1]) if found else (rows, starts[rows])
 
 
 def _most_promising(owner: Array, hope: Array, left: Array) -> Array:
