@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.replay import relearn
 from cortex.types import Array, Habit, Outcome, Percept, Plan, Recall, State, take
+
+if TYPE_CHECKING:
+    from cortex.envs.make import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Agent:
     motor: Motor
     space: Any  # gymnasium action space of one body
     observation_space: Any
+    bodies: Any = None  # the vector environment that it learns in, where it has one
+    generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))  # for `predict` alone
 
     def act(
         self,
@@ -80,7 +87,7 @@ class Agent:
         plan = self.plan(state, recall, habit, ~follows & ~sure)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
         carry = Carry(replace(context, action=action), recall.situation, line)
-        return action, carry, Trace(carry, state, percept, recall, habit, plan, ~follows & ~sure, follows & ~sure)
+        return action, carry, Trace(carry, state, percept, recall, habit, plan, plan.nodes > 0, follows & ~sure)
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
@@ -94,7 +101,9 @@ class Agent:
     def weights(self) -> dict[str, Any]:
         """All that nights change, by name: tensors of the habit and of the world model."""
         parts = {"habit": self.habit, "world_model": self.imagination.world_model}
-        return {f"{part}.{name}": value for part, network in parts.items() for name, value in network.state_dict().items()}
+        return {
+            f"{part}.{name}": value for part, network in parts.items() for name, value in network.state_dict().items()
+        }
 
     def restore(self, weights: dict[str, Any]) -> None:
         """Put weights, as given by `weights`, back in place."""
@@ -131,3 +140,88 @@ class Agent:
             depth=settings.depth,
         )
         return planner.put(plan, found, rows)
+
+    # The public face; see cortex.face
+
+    @classmethod
+    def make(cls, env: Environment, *overrides: str, seed: int = 0) -> Agent:
+        """A newborn agent for an environment: an id, a gymnasium environment, a maker of them or a vector of them.
+
+        ``overrides`` are block names and ``section.key=value`` lines. Raises CortexError for spaces that are not
+        supported, ids that are not known and settings that cannot be used.
+        """
+        from cortex import face
+
+        return face.make(env, *overrides, seed=seed)
+
+    def learn(
+        self,
+        total_timesteps: int,
+        progress_bar: bool = False,
+        on_episode: Callable[[dict[str, Any]], object] | None = None,
+    ) -> Agent:
+        """Live ``total_timesteps`` environment steps, all bodies together; returns the agent itself.
+
+        Every ``life.steps`` steps make a day, and a night follows it; a day that is not full goes on at the next call.
+        ``on_episode`` gets {steps (of this call so far), length, return, success} at the end of each episode.
+        """
+        from cortex import face
+
+        return face.learn(self, total_timesteps, progress_bar, on_episode)
+
+    def predict(
+        self, observation: Any, state: Carry | None = None, episode_start: Any = None, deterministic: bool = True
+    ) -> tuple[Array, Carry]:
+        """Actions for an observation, batched or not, as stable-baselines3 asks for them; nothing is learned.
+
+        Hand the returned state to the next call: it is short-term memory. ``episode_start`` [B] marks bodies that begin
+        an episode. ``stable_baselines3.common.evaluation.evaluate_policy(agent, env)`` works as it is; its environments cannot
+        hold words, so make and evaluate agents of such environments without them: for MiniGrid, behind
+        ``minigrid.wrappers.ImgObsWrapper`` or ``gymnasium.wrappers.FilterObservation(env, ["image", "direction"])``.
+        """
+        from cortex import face
+
+        return face.predict(self, observation, state, episode_start, deterministic)
+
+    def sleep(self, progress: Callable[[str, int, int, dict[str, float]], None] | None = None) -> dict[str, Any]:
+        """One night now; a new day follows. Returns what the night did, {} where ``sleep.steps`` is 0.
+
+        ``progress`` gets part, update, of how many, losses.
+        """
+        from cortex import face
+
+        return face.sleep(self, progress)
+
+    def digest(self) -> str:
+        """sha256 of all weights: equal weights, equal digest."""
+        from cortex.store import digest
+
+        return digest(self.weights())
+
+    def save(self, folder: str | Path) -> None:
+        """Write config.yaml, weights.safetensors, memory.sqlite and checkpoints/ to a folder.
+
+        Raises CortexError where the folder holds a life, or cannot be written.
+        """
+        from cortex import face
+
+        face.save(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, env: Environment | None = None) -> Agent:
+        """The agent that `save` or ``cortex live`` left in a folder. ``env`` is needed to learn on; no code is run.
+
+        Raises CortexError for a folder that holds none, for damaged files, and for an environment of other spaces.
+        """
+        from cortex import face
+
+        return face.load_agent(folder, env)
+
+    def lesioned(self, *names: str) -> Agent:
+        """Another agent with the lesions ``names`` of `cortex.LESIONS`, which shares this one's weights and codebook.
+
+        With the hippocampus cut it has an empty memory of its own; otherwise the memory is shared too.
+        """
+        from cortex import face
+
+        return face.lesioned(self, *names)

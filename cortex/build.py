@@ -24,19 +24,25 @@ MOST_ACTIONS = 1024
 """Actions that a search can still tell apart one by one."""
 
 
-def build(config: Config, observation_space: Any, action_space: Any, rows: Rows | None = None) -> Agent:
-    """Make the agent for the spaces of one body. ``rows``: where its memories are kept; in memory alone without."""
+def build(
+    config: Config, observation_space: Any, action_space: Any, rows: Rows | None = None, like: Agent | None = None
+) -> Agent:
+    """Make the agent for the spaces of one body. ``rows``: where its memories are kept; in memory alone without.
+
+    ``like``: an agent for the same spaces whose senses, codebook and networks the new one shares, and its hippocampus
+    too where the capacity is the same and no ``rows`` are given.
+    """
     if not isinstance(action_space, spaces.Discrete) or action_space.n > MOST_ACTIONS:
         raise CortexError(
             f"The action space is {action_space}, and only Discrete spaces of up to {MOST_ACTIONS} actions are supported; a wrapper that "
             "offers the actions as a Discrete space would do."
         )
     actions = int(action_space.n)
-    senses = Senses.for_space(observation_space, text_model=config.encoders.text)
-    rows = Rows(None) if rows is None else rows
-    codebook = Codebook()
-    if len(rows.tokens()) > 1:
-        codebook.load(rows.tokens())
+    senses = like.senses if like else Senses.for_space(observation_space, text_model=config.encoders.text)
+    memories = Rows(None) if rows is None else rows
+    codebook = like.codebook if like else Codebook()
+    if like is None and len(memories.tokens()) > 1:
+        codebook.load(memories.tokens())
     multimodal = Multimodal(config.multimodal.width)
     c = config.context
     context = Context(
@@ -44,7 +50,7 @@ def build(config: Config, observation_space: Any, action_space: Any, rows: Rows 
     )
     h = config.hippocampus
     hippocampus = Hippocampus(
-        rows,
+        memories,
         codebook,
         senses.layout,
         actions,
@@ -54,12 +60,17 @@ def build(config: Config, observation_space: Any, action_space: Any, rows: Rows 
         levels=h.levels,
         discount=config.planner.discount,
     )
+    if like and rows is None and like.hippocampus.capacity == h.capacity:
+        hippocampus = like.hippocampus
     grid = bool((senses.layout.modality == MODALITIES["grid"]).any())
     words = int((senses.layout.modality == MODALITIES["text"]).sum())
     focus = 3 + words if grid else len(senses.layout.modality)
-    habit = HabitPolicy(actions, width=config.habit.width, seed=config.seed)
-    world_model = WorldModel(
-        actions, focus, width=config.world_model.width, ensemble=config.world_model.ensemble, seed=config.seed
+    w = config.world_model
+    habit = like.habit if like else HabitPolicy(actions, width=config.habit.width, seed=config.seed)
+    world_model = (
+        like.imagination.world_model
+        if like
+        else WorldModel(actions, focus, width=w.width, ensemble=w.ensemble, seed=config.seed)
     )
     p = config.planner
     imagination = Imagination(
@@ -70,7 +81,7 @@ def build(config: Config, observation_space: Any, action_space: Any, rows: Rows 
         novelty=p.novelty,
         event=p.event,
         frontier=p.frontier,
-        trust=config.world_model.trust,
+        trust=w.trust,
     )
     motor = Motor(actions, config.motor.temperature, p.depth)
     return Agent(

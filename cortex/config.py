@@ -20,7 +20,7 @@ from cortex.defaults import BLOCKS, FIELDS, SECTIONS, Config
 from cortex.lesions import LESIONS
 from cortex.types import CortexError
 
-__all__ = ["BLOCKS", "Config", "ConfigError", "from_yaml", "load", "settings", "to_yaml"]
+__all__ = ["BLOCKS", "Config", "ConfigError", "differing", "from_yaml", "load", "settings", "settings_of", "to_yaml"]
 
 KINDS: dict[str, tuple[str, Any]] = {
     "int": ("a whole number", (int, str)),
@@ -75,6 +75,18 @@ def from_yaml(source: str | Path) -> Config:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{where} holds no settings; a config is a mapping such as 'seed: 0'")
     return load(values)
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """The config as nested dicts, which ``load`` takes."""
+    return typing.cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
+
+
+def differing(one: Config, other: Config) -> str | None:
+    """The first key in which two configs differ, wherever their folders are; None where they are the same."""
+    a, b = OmegaConf.structured(one), OmegaConf.structured(other)
+    keys = (key for key in FIELDS if key != "folder")
+    return next((key for key in keys if OmegaConf.select(a, key) != OmegaConf.select(b, key)), None)
 
 
 def settings() -> Iterator[tuple[str, Any, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,17 @@ class Exam:
     faults: int = 0  # episodes left out because their environment failed
 
 
-def examine(agent: Agent, bodies: Bodies, episodes: int, seed: int, temperature: float | None = None) -> Exam:
+def examine(
+    agent: Agent,
+    bodies: Bodies,
+    episodes: int,
+    seed: int,
+    temperature: float | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Exam:
     """Play ``episodes`` episodes and remember none of them; ``temperature`` as in `Agent.act`.
+
+    ``on_step`` gets the episodes counted so far.
 
     Every body has the same number of episodes to play, or one less: the first to end would be the short ones.
     Episodes that end by a fault of the environment are played again instead of counted. Raises CortexError where two
@@ -49,6 +59,8 @@ def examine(agent: Agent, bodies: Bodies, episodes: int, seed: int, temperature:
             if episode.fault is None and quota[episode.body]:
                 quota[episode.body] -= 1
                 counted.append(episode)
+        if on_step is not None:
+            on_step(len(counted))
         if not quota.any():
             break
     wins = sum(episode.success for episode in counted)

@@ -29,8 +29,9 @@ def wilson(wins: int, episodes: int, z: float = 1.96) -> tuple[float, float]:
 def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """95 % interval of the mean over seeds.
 
-    Bias-corrected and accelerated bootstrap (Efron 1987), the percentile one where that fails. A single value, and values that are all equal, say nothing of their spread: the interval is then the mean itself. No
-    values give (nan, nan).
+    Bias-corrected and accelerated bootstrap (Efron 1987), the percentile one where that fails. A single value, and
+    values that are all equal, say nothing of their spread: the interval is then the mean itself. No values, and values
+    that are not finite, give (nan, nan).
     """
     from scipy.stats import bootstrap
 

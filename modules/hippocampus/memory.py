@@ -210,7 +210,13 @@ class Hippocampus:
             if part.action and part.after is not None:
                 self._finish(body, part.after, stop)
         self.unfinished = []
+        self.keep_tokens()
         self.store.commit()
+
+    def keep_tokens(self) -> None:
+        """Hand the store the tokens that it does not hold yet, so that every code keeps its meaning."""
+        self.store.put_tokens(self._stored, self.codebook.vectors[self._stored :])
+        self._stored = self.codebook.size
 
     def drop(self, bodies: Sequence[int]) -> None:
         """Give up the unfinished episodes of ``bodies``: nothing of a faulty episode is kept."""
@@ -223,8 +229,7 @@ class Hippocampus:
         part = self.unfinished[body]
         end = bool(outcome.terminated[body]), bool(outcome.truncated[body]), bool(outcome.success[body])
         episode = self._episode(part, body, last, *end)
-        self.store.put_tokens(self._stored, self.codebook.vectors[self._stored :])
-        self._stored = self.codebook.size
+        self.keep_tokens()
         number = self.store.add(episode)
         self.credit(episode, number, np.array(part.code))
         self.unfinished[body] = Unfinished()
@@ -279,6 +284,26 @@ class Hippocampus:
         while self._due <= self._pairs:
             self._due += max(8, self._due // 3)
         return self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
+
+    def recollect(self) -> None:
+        """Find the body schema anew, from the first rows that are kept, as if they had just been lived."""
+        self.motions, self._pairs, self._due = silent(self.actions), 0, 24
+        self._before, self._after, self._action = [], [], []
+        if self.registration is None or self.capacity == 0:
+            return
+        for number in self.store.episodes():
+            if self._pairs >= PAIRS:
+                break
+            episode = self.store.read(number)
+            codes = episode.codes[:, self.grid]
+            self._before.append(codes[:-1])
+            self._after.append(codes[1:])
+            self._action.append(episode.action.astype(np.int64))
+            self._pairs += len(episode.action)
+        while self._due <= self._pairs:
+            self._due += max(8, self._due // 3)
+        if self._pairs:
+            self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
 
     def register(self, before: Array, after: Array, action: Array) -> bool:
         """Find the motions of the view from rows; True where they are other than before."""
