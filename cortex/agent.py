@@ -147,8 +147,9 @@ class Agent:
     def make(cls, env: Environment, *overrides: str, seed: int = 0) -> Agent:
         """A newborn agent for an environment: an id, a gymnasium environment, a maker of them or a vector of them.
 
-        ``overrides`` are block names and ``section.key=value`` lines. Raises CortexError for spaces that are not
-        supported, ids that are not known and settings that cannot be used.
+        An id or a maker gives it ``life.bodies`` bodies, an environment one. ``overrides`` are block names and
+        ``section.key=value`` lines. Raises CortexError for spaces that are not supported, ids that are not known and
+        settings that cannot be used.
         """
         from cortex import face
 
@@ -175,8 +176,8 @@ class Agent:
         """Actions for an observation, batched or not, as stable-baselines3 asks for them; nothing is learned.
 
         Hand the returned state to the next call: it is short-term memory. ``episode_start`` [B] marks bodies that begin
-        an episode. ``stable_baselines3.common.evaluation.evaluate_policy(agent, env)`` works as it is; its environments cannot
-        hold words, so make and evaluate agents of such environments without them: for MiniGrid, behind
+        an episode. ``stable_baselines3.common.evaluation.evaluate_policy(agent, env)`` works as it is. The vector
+        environments of stable-baselines3 cannot hold words: an agent that is to be evaluated there is made behind
         ``minigrid.wrappers.ImgObsWrapper`` or ``gymnasium.wrappers.FilterObservation(env, ["image", "direction"])``.
         """
         from cortex import face

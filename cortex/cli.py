@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cortex import __version__
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _live(options: argparse.Namespace) -> None:
-    """Live a life, or go on with the one in its folder."""
+    """Live a life, or go on with the one in its folder; at its end show what `cortex report` shows."""
     from cortex.config import BLOCKS, ConfigError, load
 
     config = load(*options.settings)
@@ -59,20 +60,27 @@ def _live(options: argparse.Namespace) -> None:
         config = load(*options.settings, {"folder": f"runs/{name}"})
     from cortex.life import live
 
-    live(config)
+    facts = live(config)
+    if facts:
+        _show(Path(config.folder), facts)
 
 
 def _report(options: argparse.Namespace) -> None:
-    """Write the report of a life; print its path, a short table and the same figures as one JSON line."""
+    """Write the report of a life and show the rest of it."""
     from cortex.config import ConfigError
 
     if not options.run.is_dir():
         raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
-    from cortex.report import summary, table, write
+    from cortex.report import summary
 
-    page = write(options.run)
-    facts = summary(options.run)
-    lines = table(facts)
+    _show(options.run, summary(options.run))
+
+
+def _show(run: Path, facts: dict[str, Any]) -> None:
+    """Write the report; print its path, a short table, and the figures as one JSON line."""
+    from cortex.report import table, write
+
+    page, lines = write(run), table(facts)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(f"report: {page}\n")
     for line in lines:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 
 from cortex import keep
 from cortex.agent import Agent, Carry
 from cortex.build import build
-from cortex.config import from_yaml, load, settings_of
+from cortex.config import Config, from_yaml, load, settings_of
 from cortex.day import Bodies, Ended, live_day
 from cortex.envs.make import Environment, make_vector
 from cortex.store import Rows, checkpoint, files, spaces
@@ -26,7 +27,7 @@ RECENT = 50
 def make(env: Environment, *overrides: str, seed: int = 0) -> Agent:
     """A newborn agent for ``env``, with its memory in RAM. Its bodies begin in all layouts: no exam needs some kept."""
     config = load(*overrides, {"seed": seed})
-    bodies = make_vector(env, config.life.bodies, seed, held_out=0.0)
+    bodies = _bodies(env, config)
     agent = build(config, bodies.single_observation_space, bodies.single_action_space)
     agent.hippocampus.day = 1
     return embody(agent, bodies)
@@ -136,10 +137,16 @@ def load_agent(folder: str | Path, env: Environment | None = None) -> Agent:
     keep.restore(agent, found)
     if env is None:
         return agent
-    return embody(agent, make_vector(env, config.life.bodies, config.seed, held_out=0.0))
+    return embody(agent, _bodies(env, config))
 
 
 def lesioned(agent: Agent, *names: str) -> Agent:
     """Another agent that shares senses, codebook, weights and, unless that is what is cut, memory."""
     config = load(settings_of(agent.config), {"lesion": [*agent.config.lesion, *names]})
     return replace(build(config, agent.observation_space, agent.space, like=agent), bodies=agent.bodies)
+
+
+def _bodies(env: Environment, config: Config) -> Bodies:
+    # An environment behind wrappers of its owner's may not be made a second time: it is one body.
+    count = 1 if isinstance(env, gymnasium.Env) else config.life.bodies
+    return make_vector(env, count, config.seed, held_out=0.0)

@@ -7,6 +7,7 @@ that changed; other scenes as whole sets of tokens.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -331,6 +332,6 @@ class WholeModel:
 
 def identity(tokens: Array) -> Array:
     """A code [M] for imagined tokens [M, N, E]: equal where they agree to two digits."""
-    digits = np.round(tokens.reshape(len(tokens), -1) * 50).astype(np.int64)
+    digits = np.round(tokens.reshape(len(tokens), math.prod(tokens.shape[1:])) * 50).astype(np.int64)
     names = np.random.default_rng(13).integers(1, 2**62, digits.shape[1], dtype=np.int64) | 1
     return np.asarray((digits * names).sum(axis=1))

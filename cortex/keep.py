@@ -1,4 +1,4 @@
-"""What of an agent lasts, and the way back: weights and words go to a checkpoint, rows stay rows, all else follows from them."""
+"""What of an agent lasts, and the way back: weights, words and rows; all else follows from them."""
 
 from __future__ import annotations
 

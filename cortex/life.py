@@ -5,8 +5,9 @@
     FOLDER/checkpoints/      weights and place in the life, one generation at each boundary
     FOLDER/metrics.jsonl     what happened
 
-A day writes rows, and a night weights. At each boundary everything else is computed anew from the rows, whether the life went on or was
-begun again there: so an interruption at a boundary changes nothing, and one within a day costs only the open episodes' ends.
+A day writes rows, and a night weights. At each boundary everything else is computed anew from the rows, whether the life
+goes on or is begun again there: so an interruption at a boundary changes nothing, and one within a day only cuts the
+episodes short that were open.
 """
 
 from __future__ import annotations
@@ -176,10 +177,10 @@ class _Life:
         self.journal.write("memory", day=self.day, **memory, forgotten=done.get("evicted"))
         self.journal.write("night", day=self.day, **done)
         before, after = (done.get(f"agreement_{when}", 0.0) for when in ("before", "after"))
-        lost = ", rolled back" if done.get("rolled_back") else ""
-        self.view.end(
-            f"night {self.day}: {done.get('updates', 0)} updates, agreement with search {before:.0%} -> {after:.0%}{lost}"
+        agreement = (
+            f"agreement with search {before:.0%} -> {after:.0%}{', rolled back' * bool(done.get('rolled_back'))}"
         )
+        self.view.end(f"night {self.day}: {done.get('updates', 0)} updates, {agreement}")
         self._boundary(self.day, "morning")
 
     def _morning(self) -> None:
@@ -308,7 +309,7 @@ def _own(folder: Path, config: Config) -> None:
     key = differing(from_yaml(path), config)
     if key is not None:
         raise ConfigError(
-            f"the life in {folder} was begun with another {key}; give it the settings in {path.name}, or another folder="
+            f"the life in {folder} was begun with another {key}; take the one in its {path.name}, or another folder="
         )
 
 

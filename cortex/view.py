@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class View:
-    """Progress of one thing after the other: ``with View() as view: view.begin(...); view.move(...); view.end(...)``."""
+    """Progress of one thing after the other; ``shown`` False shows nothing."""
 
     def __init__(self, console: Console | None = None, shown: bool = True) -> None:
         from rich.console import Console as Terminal

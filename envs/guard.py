@@ -27,7 +27,7 @@ def fault(space: Space, observation: Any, reward: Any, terminated: Any, truncate
 
 
 def misfit(space: Space, observation: Any, where: str = "the observation") -> str | None:
-    """Say where an observation does not fit its space in keys, shape or kind; values are the senses' concern."""
+    """Say where an observation does not fit its space in keys, shape or kind, or is not finite; bounds do not matter."""
     if isinstance(space, spaces.Dict):
         if not isinstance(observation, dict):
             return f"{where} is {_short(observation)}, not a dict"
@@ -44,7 +44,7 @@ def misfit(space: Space, observation: Any, where: str = "the observation") -> st
             return f"{where} is of type {observation.dtype}, not numbers"
         if observation.shape != space.shape:
             return f"{where} has shape {observation.shape}, not {space.shape}"
-        return None
+        return None if np.isfinite(observation).all() else f"{where} holds a number that is not finite"
     if isinstance(space, spaces.Discrete):
         if isinstance(observation, np.ndarray) and observation.ndim == 0:
             observation = observation.item()

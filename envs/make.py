@@ -142,7 +142,13 @@ def _again(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
             f"{type(env).__name__} has no spec to make further bodies from; bodies=1, an id, or a function that makes "
             "environments would do."
         )
-    return gymnasium.make(env.spec, disable_env_checker=True)
+    try:
+        return gymnasium.make(env.spec, disable_env_checker=True)
+    except (gymnasium.error.Error, ValueError, TypeError) as error:
+        raise CortexError(
+            f"{env.spec.id} can not be made again behind its wrappers; one body, or a function that makes environments, "
+            f"would do: {_sentence(error)}"
+        ) from error
 
 
 def _sentence(error: Exception) -> str:

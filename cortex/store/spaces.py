@@ -1,4 +1,4 @@
-"""Observation and action spaces as JSON: enough to build the same senses again, and to tell whether an environment fits."""
+"""Observation and action spaces as JSON: enough to build the same senses again, and to tell whether another fits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,16 @@ def differs(space: Space[Any], other: Space[Any], where: str = "the observation"
             if wrong := differs(space[key], other[key], f"{where}[{key!r}]"):
                 return wrong
         return None
-    return None if encode(space) == encode(other) else f"{where} is {other}, not {space}"
+    return None if encode(space) == encode(other) else f"{where} is {_named(other)}, not {_named(space)}"
+
+
+def _named(space: Space[Any]) -> str:
+    if isinstance(space, spaces.Dict):
+        return f"a Dict of {', '.join(map(str, space.spaces))}"
+    if isinstance(space, spaces.Box):
+        shape = "x".join(map(str, space.shape))
+        return f"a Box of {shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
+    return str(space) if isinstance(space, spaces.Discrete) else type(space).__name__
 
 
 def _bound(values: Any) -> Any:
