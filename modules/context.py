@@ -1,8 +1,8 @@
 """Short-term memory: a slow trace of percepts, and a map of what was seen before in this episode.
 
-The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path integration: of the
-motions that the last action can make, standing still among them, the one whose view agrees best with the map is taken
-(place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
+The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path integration:
+of the motions that the last action can make, standing still among them, the one whose view agrees best with the map is
+taken (place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import numpy as np
 
 from cortex.types import MODALITIES, TURN, UNSEEN, Array, Layout, Motions, Percept, Place, Scene, State, Vocabulary
 
-MATCH, MISMATCH, NEW = np.log([0.95, 0.005, 0.4])
-"""Log likelihood of a cell that shows what the map says, another thing, or that the map does not know."""
+MATCH, MISMATCH = np.log([0.95, 0.005])
+"""Log likelihood of a cell that shows what the map says, or another thing."""
+
+SMOOTH, ROUGH = np.log([0.9, 0.1])
+"""The same of a cell that the map does not know, where one beside it shows the same, and elsewhere: worlds are smooth."""
 
 TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
@@ -36,8 +39,9 @@ class Carry:
 class Context:
     """Short-term memory for scenes of one layout.
 
-    ``length``: steps that it reaches back. ``decay``: of the trace, a step. ``size``: side S of the map, which wraps around.
-    ``surroundings``: radius of the egocentric window that is handed on; ``tokens``: the most of its cells, nearest first.
+    ``length``: steps that it reaches back. ``decay``: of the trace, a step. ``size``: side S of the map, which wraps
+    around. ``surroundings``: radius of the egocentric window that is handed on; ``tokens``: the most of its cells,
+    nearest first.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class Context:
         self.view = layout.position[self.grid].astype(np.int64)
         span = np.arange(-surroundings, surroundings + 1)
         window = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2)
+        apart = np.abs(self.view[:, None] - self.view[None]).sum(axis=2)
+        self.beside = np.argsort(apart != 1, axis=1, kind="stable")[:, :4]  # up to four neighbours of each cell
+        self.touches = np.take_along_axis(apart == 1, self.beside, axis=1)
         self.window = window[np.lexsort((window[:, 1], window[:, 0], np.abs(window).sum(axis=1)))]
         self.tokens = min(tokens, len(self.window))
         self.names = np.random.default_rng(0).integers(1, 2**62, (2, max(1, len(layout.modality))), dtype=np.int64) | 1
@@ -85,7 +92,7 @@ class Context:
     def step(
         self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
     ) -> tuple[Carry, State]:
-        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's scene is made from the codes."""
+        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made from the codes."""
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
         trace = decay * carry.trace + (1 - decay) * percept.latent
@@ -119,14 +126,18 @@ class Context:
         view = codes[:, self.grid]
         own = (self.view == motions.own).all(axis=1)
 
-        still = self._fit(cells, pose, view, own, motions)
+        shown = (view != UNSEEN) & ~own
+        smooth = (view[:, :, None] == view[:, self.beside]) & shown[:, self.beside] & self.touches
+        new = np.where(smooth.any(axis=2), SMOOTH, ROUGH)
+
+        still = self._fit(cells, pose, view, shown, new, motions)
         moved_pose = moved(pose, carry.action, motions)
         ahead = cells[body, *place_of(pose, motions.front[None], motions.own, self.size)[:, 0].T]
         known = np.minimum(ahead, len(motions.blocked) - 1)
         chance = np.where(ahead < len(motions.blocked), motions.blocked[known], 0.5)
         walks = (motions.rotation[carry.action] == 0) & ~fresh
         odds = np.where(walks, np.log(1 - chance) - np.log(chance), TURNS)
-        went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, own, motions) + odds > still)
+        went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, shown, new, motions) + odds > still)
         pose = np.where(went[:, None], moved_pose, pose)
 
         at = place_of(pose, self.view[~own], motions.own, self.size)  # [B, cells, P]
@@ -140,12 +151,12 @@ class Context:
         carried = view[:, own][:, 0] if own.any() else np.zeros(len(codes), np.int32)
         return carry, Place(cells, pose, carried, np.zeros(len(codes), np.int64))
 
-    def _fit(self, cells: Array, pose: Array, view: Array, own: Array, motions: Motions) -> Array:
+    def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
         at = place_of(pose, self.view, motions.own, self.size)
         told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
-        score = np.where(told == UNSEEN, NEW, np.where(told == view, MATCH, MISMATCH))
-        return np.asarray((score * ((view != UNSEEN) & ~own)).sum(axis=1))
+        score = np.where(told == UNSEEN, new, np.where(told == view, MATCH, MISMATCH))
+        return np.asarray((score * shown).sum(axis=1))
 
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""

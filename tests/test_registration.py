@@ -1,0 +1,106 @@
+"""The body schema: which motion of the view each action makes, found from what random actions show in real worlds."""
+
+from __future__ import annotations
+
+import gymnasium
+import minigrid  # noqa: F401
+import numpy as np
+import pytest
+from minigrid.wrappers import ViewSizeWrapper
+
+from cortex.modules.context import moved, place_of
+from cortex.modules.hippocampus.registration import Registration, silent
+from cortex.types import Array, Motions
+from tests.walks import DONE, FORWARD, LEFT, RIGHT, Walk, pairs
+
+TASKS = ["Empty-5x5", "DoorKey-5x5", "FourRooms", "MultiRoom-N2-S4"]
+
+
+def rows(task: str, seed: int) -> tuple[Registration, Array, Array, Array]:
+    walk = Walk(f"MiniGrid-{task}-v0", 8, seed)
+    return Registration(walk.layout.position, 7), *pairs(walk, 80)
+
+
+def assert_true(motions: Motions, own: tuple[int, int] = (3, 6), front: tuple[int, int] = (3, 5)) -> None:
+    """Turns are quarter turns about the own cell, each its own way; walking brings the front cell; nothing else moves."""
+    assert motions.resolved
+    assert tuple(motions.own) == own and tuple(motions.front) == front
+    assert motions.rotation.tolist() == [1, 3, 0, 0, 0, 0, 0]
+    still = np.array([0, 0, 0])
+    start = np.array([[10, 10, 0]])
+    after = {a: moved(start, np.array([a]), motions)[0] - start[0] for a in range(7)}
+    assert after[LEFT].tolist() == [0, 0, 3] and after[RIGHT].tolist() == [0, 0, 1]
+    assert after[FORWARD].tolist() == [front[0] - own[0], front[1] - own[1], 0]
+    assert all((after[a] == still).all() for a in range(FORWARD + 1, DONE + 1))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_motions_are_the_true_ones_as_soon_as_there_are_any(task: str, seed: int) -> None:
+    registration, before, after, action = rows(task, seed)
+    for count in (24, 32, 56, 100, 200):
+        found = registration.fit(before[:count], after[:count], action[:count])
+        if found.resolved:
+            assert_true(found)
+    assert_true(registration.fit(before, after, action))
+
+
+def test_walls_stop_a_walk_and_floors_do_not() -> None:
+    walk = Walk("MiniGrid-FourRooms-v0", 8, 0)
+    found = Registration(walk.layout.position, 7).fit(*pairs(walk, 100))
+    wall, floor = walk.code([(2, 5, 0), (1, 0, 0)])
+    assert found.blocked[wall] > 0.8 and found.blocked[floor] < 0.2
+
+
+def test_a_smaller_view_and_a_turned_one_are_found_too() -> None:
+    def small() -> gymnasium.Env:
+        return ViewSizeWrapper(gymnasium.make("MiniGrid-FourRooms-v0"), agent_view_size=5)
+
+    walk = Walk(small, 8, 0)
+    assert_true(Registration(walk.layout.position, 7).fit(*pairs(walk, 100)), (2, 4), (2, 3))
+
+    walk = Walk("MiniGrid-FourRooms-v0", 8, 0, change=lambda view: view.swapaxes(1, 2)[:, ::-1])
+    found = Registration(walk.layout.position, 7).fit(*pairs(walk, 100))
+    assert tuple(found.own) == (0, 3) and tuple(found.front) == (1, 3) and found.shift[FORWARD].tolist() == [-1, 0]
+
+
+def test_without_rows_nothing_is_resolved() -> None:
+    registration, before, after, action = rows("Empty-5x5", 0)
+    none = registration.fit(before[:0], after[:0], action[:0])
+    assert not none.resolved and none.version == silent(7).version
+    untried = action != FORWARD
+    assert not registration.fit(before[untried], after[untried], action[untried]).resolved
+
+
+def test_noise_is_not_taken_for_motion() -> None:
+    draw = np.random.default_rng(0)
+    registration, *_ = rows("Empty-5x5", 0)
+    view = draw.integers(1, 6, (600, 49))
+    found = registration.fit(view[:-1], view[1:], draw.integers(0, 7, 599))
+    assert not found.resolved
+
+
+def test_the_order_of_rows_and_their_repetition_do_not_matter() -> None:
+    registration, before, after, action = rows("DoorKey-5x5", 0)
+    found = registration.fit(before, after, action)
+    order = np.random.default_rng(0).permutation(len(action))
+    for some in (order, np.concatenate([order, order])):
+        again = registration.fit(before[some], after[some], action[some])
+        assert (again.rotation == found.rotation).all() and (again.shift == found.shift).all()
+
+
+def test_a_place_seen_before_and_after_a_motion_stays_where_it_is_on_the_map() -> None:
+    registration, before, after, action = rows("FourRooms", 0)
+    motions = registration.fit(before, after, action)
+    view = registration.position
+    for a in (LEFT, RIGHT, FORWARD):
+        start = np.array([[32, 32, 1]])
+        source = registration.source[
+            np.flatnonzero(
+                (registration.rotation == motions.rotation[a]) & (registration.shift == motions.shift[a]).all(axis=1)
+            )[0]
+        ]
+        seen = np.flatnonzero(source >= 0)
+        was = place_of(start, view[source[seen]], motions.own, 64)
+        now = place_of(moved(start, np.array([a]), motions), view[seen], motions.own, 64)
+        np.testing.assert_array_equal(was, now)
