@@ -81,7 +81,7 @@ class WorldModel:
 class HabitSettings:
     """The fast system: policy prior, value, confidence."""
 
-    width: int = setting(96, "hidden units of a layer", least=1)
+    width: int = setting(48, "hidden units of a layer", least=1)
     trust: float = setting(0.99, "confidence from which it acts without search; above 1 = never", least=0)
 
 
@@ -96,10 +96,10 @@ class Motor:
 class Sleep:
     """The night."""
 
-    steps: int = setting(2000, "updates a night; 0 = no night", least=0)
-    batch: int = setting(256, "states of an update", least=1)
-    learning_rate: float = setting(0.002, "step size of the optimiser", least=0)
-    states: int = setting(4000, "states searched again", least=0)
+    steps: int = setting(3000, "updates a night; 0 = no night", least=0)
+    batch: int = setting(128, "states of an update", least=1)
+    learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
+    states: int = setting(8000, "states searched again", least=0)
     dream: float = setting(0.5, "share of those states that imagined steps reach", least=0, most=1)
     probe: float = setting(0.1, "share of the states kept aside to judge the night", least=0, most=1)
     guard: float = setting(
@@ -159,9 +159,10 @@ BLOCKS: dict[str, list[str]] = {
         "sleep.world_model_steps=10",
     ],
     "demo": [
-        "life.tasks=[MiniGrid-DoorKey-5x5-v0,MiniGrid-GoToDoor-5x5-v0,BabyAI-GoToRedBall-v0]",
+        "life.tasks=[MiniGrid-GoToDoor-5x5-v0,MiniGrid-MultiRoom-N2-S4-v0,MiniGrid-KeyCorridorS3R1-v0]",
         "life.days=3",
-        "life.bodies=16",
+        "life.steps=2000",
+        "life.bodies=8",
     ],
     "minigrid": ["life.bodies=16"],
 }

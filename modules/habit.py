@@ -27,6 +27,8 @@ SHARPNESS = 0.6
 """Standard deviation of the spatial frequencies, in radians a cell: the first looks tell neighbours apart, smoothly."""
 DECISION = 256
 """Units between pooled tokens and the answers."""
+LOUDNESS = 8.0
+"""Root mean square norm to which what sets sentences apart is brought; what they have in common tells nothing."""
 WARM_UP = 0.05
 CLIP = 1.0
 LOSS_WEIGHTS = {"policy": 1.0, "best": 0.5, "value": 0.5}
@@ -55,6 +57,8 @@ class HabitPolicy(nn.Module):
     several actions are equally good, the first is undecided by right, and only the second can be confident.
     """
 
+    common: Tensor
+    loudness: Tensor
     nights: Tensor
     calibration: Tensor
 
@@ -70,6 +74,8 @@ class HabitPolicy(nn.Module):
         self.gate = linear(width, 2 * width, generator)
         self.decide = linear(width * (LOOKS + 1), DECISION, generator)
         self.answer = linear(DECISION, 2 * actions + 1, generator)
+        self.register_buffer("common", torch.zeros(ENTRIES, TOKEN_WIDTH))  # what all sentences have in common
+        self.register_buffer("loudness", torch.ones(()))
         self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
         self.register_buffer("calibration", torch.zeros(3))  # slope, shift, states it was found from
 
@@ -94,12 +100,33 @@ class HabitPolicy(nn.Module):
         if not self.nights:
             return Habit(np.full((bodies, self.actions), 1 / self.actions, np.float32), silent, silent)
         with torch.inference_mode():
-            policy, best, value = self.forward(*tensors(scene))
+            policy, best, value = self.forward(*tensors(self.hear(scene)))
             prior = policy.softmax(dim=-1)
             slope, shift, states = self.calibration
             evidence = best.gather(1, prior.argmax(dim=-1, keepdim=True))[:, 0]
             confidence = torch.sigmoid(slope * evidence + shift) if states else torch.zeros(bodies)
         return Habit(prior.numpy(), torch.sigmoid(value).numpy(), confidence.numpy())
+
+    def attend(self, scene: Scene) -> None:
+        """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that says nothing
+        (Mu & Viswanath 2018)."""
+        words, entry = spoken(scene)
+        tokens = torch.from_numpy(scene.tokens[words])
+        times = torch.bincount(entry, minlength=ENTRIES).clamp(min=1)
+        mean = torch.zeros_like(self.common).index_add(0, entry, tokens) / times[:, None]
+        speaking = max(1, int(words.any(axis=1).sum()))
+        spread = float(((tokens - mean[entry]).square().sum() / speaking).sqrt())
+        self.common.copy_(mean)
+        self.loudness.fill_(LOUDNESS / spread if spread > 1e-3 else 1.0)
+
+    def hear(self, scene: Scene) -> Scene:
+        """The scene with its words as the network reads them: without what all sentences share, and louder."""
+        words, entry = spoken(scene)
+        if not words.any():
+            return scene
+        tokens = scene.tokens.copy()
+        tokens[words] = (scene.tokens[words] - self.common.numpy()[entry]) * float(self.loudness)
+        return Scene(tokens, scene.position, scene.modality, scene.mask)
 
     def losses(
         self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor, weight: Tensor
@@ -125,7 +152,7 @@ class HabitPolicy(nn.Module):
             return
         with torch.inference_mode():
             outputs = [
-                self.forward(*tensors(part(scene, rows))) for rows in np.array_split(scored, len(scored) // 512 + 1)
+                self.forward(*tensors(self.hear(part(scene, rows)))) for rows in np.array_split(scored, len(scored) // 512 + 1)
             ]
             policy, evidence = (torch.cat([o[i] for o in outputs]) for i in (0, 1))
             action = policy.argmax(dim=-1)
@@ -179,6 +206,8 @@ def fit(
         raise CortexError("the habit learns policies: each row of the targets must sum to 1")
     if not steps or not scenes.bodies:
         return {}
+    policy.attend(scenes)
+    scenes = policy.hear(scenes)
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     last: list[dict[str, float]] = []
     goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value, weight)]
@@ -205,6 +234,12 @@ def schedule(step: int, steps: int) -> float:
     """Share of the learning rate: linear warm-up, then half a cosine down to 0."""
     done = (step + 1) / steps
     return min(1.0, done / WARM_UP) * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
+
+
+def spoken(scene: Scene) -> tuple[Array, Tensor]:
+    """Which tokens are words [B, N] bool, and the places of those in their list [words]."""
+    words = (scene.modality == MODALITIES["text"]) & scene.mask
+    return words, torch.from_numpy(np.clip(scene.position[words][:, 0], 0, ENTRIES - 1).astype(np.int64))
 
 
 def part(scene: Scene, rows: Array) -> Scene:
