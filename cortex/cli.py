@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cortex import __version__
 
@@ -60,9 +59,9 @@ def _live(options: argparse.Namespace) -> None:
         config = load(*options.settings, {"folder": f"runs/{name}"})
     from cortex.life import live
 
-    facts = live(config)
-    if facts:
-        _show(Path(config.folder), facts)
+    folder = live(config)
+    if folder:
+        _show(folder)
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -71,16 +70,15 @@ def _report(options: argparse.Namespace) -> None:
 
     if not options.run.is_dir():
         raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
-    from cortex.report import summary
-
-    _show(options.run, summary(options.run))
+    _show(options.run)
 
 
-def _show(run: Path, facts: dict[str, Any]) -> None:
-    """Write the report; print its path, a short table, and the figures as one JSON line."""
-    from cortex.report import table, write
+def _show(run: Path) -> None:
+    """Write the report; print its path, a short table, and the same figures as one JSON line."""
+    from cortex.report import summary, table, write
 
-    page, lines = write(run), table(facts)
+    page, facts = write(run), summary(run)
+    lines = table(facts)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(f"report: {page}\n")
     for line in lines:

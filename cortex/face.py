@@ -49,7 +49,7 @@ def learn(
     progress_bar: bool = False,
     on_episode: Callable[[dict[str, Any]], object] | None = None,
 ) -> Agent:
-    """Live days of ``life.steps`` steps, each with a night after it; a day that is not full goes on at the next call."""
+    """Live days of ``life.steps`` steps, each with a night after it; one that is not full goes on at the next call."""
     if agent.bodies is None:
         raise CortexError("the agent has no environment to learn in; Agent.load(folder, env=...) would give it one")
     memory, day_steps, lived = agent.hippocampus, agent.config.life.steps, 0

@@ -5,8 +5,8 @@
     FOLDER/checkpoints/      weights and place in the life, one generation at each boundary
     FOLDER/metrics.jsonl     what happened
 
-A day writes rows, and a night weights. At each boundary everything else is computed anew from the rows, whether the life
-goes on or is begun again there: so an interruption at a boundary changes nothing, and one within a day only cuts the
+A day writes rows, and a night weights. At each boundary everything else is computed from the rows again, whether the
+life goes on or is taken up there: so an interruption at a boundary changes nothing, and one within a day only cuts the
 episodes short that were open.
 """
 
@@ -51,14 +51,12 @@ RECENT = 50
 """Episodes behind the score in the live view."""
 
 
-def live(config: Config, console: Console | None = None) -> dict[str, Any]:
-    """Live the life of ``config`` in its folder, or go on with it; returns the figures of `cortex.report.summary`.
+def live(config: Config, console: Console | None = None) -> Path:
+    """Live the life of ``config`` in its folder, or go on with it; returns the folder, for `cortex.report`.
 
     ``console``: where progress is shown, stderr without. Ctrl-C stops at the next step and loses nothing. Raises
     CortexError for a folder lived under another config, tasks of different spaces, and whatever the environments lack.
     """
-    from cortex.report import summary
-
     folder = Path(config.folder)
     with Lease(folder):
         _own(folder, config)
@@ -67,7 +65,7 @@ def live(config: Config, console: Console | None = None) -> dict[str, Any]:
             stack.enter_context(_interruptible(life))
             stack.enter_context(life.view)
             life.go_on()
-    return summary(folder)
+    return folder
 
 
 class _Life:
@@ -270,7 +268,7 @@ class _Life:
         keep.save(self.agent, self.folder, phase=phase, total=self.total, metrics=self.journal.sync())
 
     def _resume(self) -> None:
-        """Enter at the last boundary. What was lived since stands in the rows and is kept; all else since is done again."""
+        """Enter at the last boundary. What was lived since stands in the rows and is kept; all else is done again."""
         found = checkpoint.load(self.folder)
         if found.warning:
             self.view.end(found.warning)

@@ -27,7 +27,7 @@ def fault(space: Space, observation: Any, reward: Any, terminated: Any, truncate
 
 
 def misfit(space: Space, observation: Any, where: str = "the observation") -> str | None:
-    """Say where an observation does not fit its space in keys, shape or kind, or is not finite; bounds do not matter."""
+    """Say where an observation does not fit its space in keys, shape or kind, or is not finite."""
     if isinstance(space, spaces.Dict):
         if not isinstance(observation, dict):
             return f"{where} is {_short(observation)}, not a dict"

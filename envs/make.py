@@ -146,8 +146,8 @@ def _again(env: gymnasium.Env[Any, Any]) -> gymnasium.Env[Any, Any]:
         return gymnasium.make(env.spec, disable_env_checker=True)
     except (gymnasium.error.Error, ValueError, TypeError) as error:
         raise CortexError(
-            f"{env.spec.id} can not be made again behind its wrappers; one body, or a function that makes environments, "
-            f"would do: {_sentence(error)}"
+            f"{env.spec.id} can not be made again behind its wrappers; one body, or a function that makes it would do: "
+            f"{_sentence(error)}"
         ) from error
 
 

@@ -1,0 +1,187 @@
+"""The public face: what a user of stable-baselines3 expects, and what lasts in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import FilterObservation
+
+import cortex
+from cortex.envs.make import make_vector
+from cortex.store.spaces import decode, differs, encode
+from cortex.types import CortexError
+
+SMALL = (
+    "planner.simulations=24",
+    "life.bodies=2",
+    "habit.width=8",
+    "world_model.width=8",
+    "world_model.ensemble=2",
+    "sleep.steps=8",
+    "sleep.batch=16",
+    "sleep.states=32",
+    "sleep.world_model_steps=4",
+)
+EMPTY = "MiniGrid-Empty-5x5-v0"
+
+
+@pytest.fixture(scope="module")
+def walker() -> cortex.Agent:
+    """An agent that has lived a day and a night in MiniGrid."""
+    return cortex.Agent.make(EMPTY, *SMALL, "life.steps=120").learn(160)
+
+
+def pictures() -> gymnasium.Env[Any, Any]:
+    import minigrid
+
+    gymnasium.register_envs(minigrid)
+    return FilterObservation(gymnasium.make(EMPTY), ["image", "direction"])
+
+
+@pytest.mark.parametrize("source", ["CartPole-v1", "FrozenLake-v1", pictures], ids=["vector", "symbol", "grid"])
+def test_evaluate_policy_works_as_it_is(source: Any) -> None:
+    evaluation = pytest.importorskip("stable_baselines3.common.evaluation")
+    from stable_baselines3.common.env_util import make_vec_env
+    from stable_baselines3.common.monitor import Monitor
+
+    env = source() if callable(source) else gymnasium.make(source)
+    agent = cortex.Agent.make(source, *SMALL, "sleep.steps=0").learn(60)
+    rows, weights = agent.hippocampus.store.episodes(), agent.digest()
+    mean, _ = evaluation.evaluate_policy(agent, Monitor(env), n_eval_episodes=2)
+    rewards, lengths = evaluation.evaluate_policy(
+        agent, make_vec_env(source, n_envs=3), n_eval_episodes=3, deterministic=False, return_episode_rewards=True
+    )
+    assert np.isfinite(mean) and len(rewards) == len(lengths) == 3
+    assert (agent.hippocampus.store.episodes(), agent.digest()) == (rows, weights), "predict is no teacher"
+
+
+def test_predict_wins_with_words_too(walker: cortex.Agent) -> None:
+    env = gymnasium.make(EMPTY)
+    observation, _ = env.reset(seed=3)
+    state, first, won = None, True, False
+    for _ in range(40):
+        action, state = walker.predict(observation, state, np.array([first]))
+        observation, reward, terminated, truncated, _ = env.step(action)
+        first, won = terminated or truncated, won or float(reward) > 0
+    assert won
+
+
+def test_predict_is_the_same_for_one_and_for_many(walker: cortex.Agent) -> None:
+    env = gymnasium.make(EMPTY)
+    observation, _ = env.reset(seed=0)
+    one, _ = walker.predict(observation)
+    batch = {key: np.stack([np.asarray(value)] * 3) for key, value in observation.items() if key != "mission"}
+    many, _ = walker.predict({**batch, "mission": [observation["mission"]] * 3})
+    assert np.ndim(one) == 0 and many.tolist() == [one] * 3
+
+
+def test_a_day_goes_on_at_the_next_call_and_a_night_follows_it() -> None:
+    agent = cortex.Agent.make(EMPTY, *SMALL, "life.steps=60")
+    ended: list[dict[str, Any]] = []
+    newborn = agent.digest()
+    agent.learn(40, on_episode=ended.append)
+    assert (agent.hippocampus.day, agent.digest()) == (1, newborn)
+    agent.learn(40, on_episode=ended.append)
+    assert agent.hippocampus.day == 2 and agent.digest() != newborn
+    assert ended and set(ended[0]) == {"steps", "length", "return", "success"}
+    assert agent.learn(1) is agent
+
+
+def test_a_vector_of_environments_is_lived_in_as_it_is() -> None:
+    vector = SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")] * 3, autoreset_mode=AutoresetMode.NEXT_STEP)
+    agent = cortex.Agent.make(vector, *SMALL, "sleep.steps=0").learn(30)
+    assert agent.bodies.num_envs == 3 and agent.hippocampus.store.steps >= 30
+
+
+def test_saved_and_loaded_it_acts_the_same(walker: cortex.Agent, tmp_path: Path) -> None:
+    walker.save(tmp_path / "one")
+    loaded = cortex.Agent.load(tmp_path / "one")
+    loaded.save(tmp_path / "two")
+    files = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("one", "two")]
+    assert files[0] == files[1] and loaded.digest() == walker.digest()
+    assert actions(loaded, 200) == actions(walker, 200)
+    with pytest.raises(CortexError, match="no environment to learn in"):
+        loaded.learn(10)
+    again = cortex.Agent.load(tmp_path / "one", EMPTY)
+    again.learn(10)
+    assert again.hippocampus.store.steps >= walker.hippocampus.store.steps + 10
+    walker.save(tmp_path / "one")  # over an earlier save
+
+
+def actions(agent: cortex.Agent, steps: int) -> list[int]:
+    bodies = make_vector(EMPTY, 2, 5, held_out=0)
+    observation, _ = bodies.reset(seed=5)
+    state, first, done = None, np.ones(2, bool), []
+    for _ in range(steps // 2):
+        action, state = agent.predict(observation, state, first)
+        observation, _, terminated, truncated, _ = bodies.step(action)
+        first = terminated | truncated
+        done += action.tolist()
+    return done
+
+
+def test_a_lesion_shares_the_weights_and_not_the_memory(walker: cortex.Agent) -> None:
+    cut = walker.lesioned("hippocampus", "planner")
+    assert cut.hippocampus.store.steps == 0 and cut.hippocampus.capacity == 0
+    assert all(mine is theirs for mine, theirs in zip(cut.habit.parameters(), walker.habit.parameters(), strict=True))
+    assert cut.plan is not walker.plan and cut.config.planner.simulations == 0
+    assert walker.lesioned("context").hippocampus is walker.hippocampus
+    before = walker.hippocampus.store.steps
+    actions(cut, 20)
+    assert walker.hippocampus.store.steps == before
+    with pytest.raises(CortexError, match="unknown lesion 'hippocampos', nearest is 'hippocampus'"):
+        walker.lesioned("hippocampos")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda folder: cortex.Agent.make("Pendulum-v1"), "only Discrete spaces"),
+        (lambda folder: cortex.Agent.make("Blackjack-v1"), "supported are"),
+        (lambda folder: cortex.Agent.make("CartPol-v1"), "CartPole-v1"),
+        (lambda folder: cortex.Agent.load(folder / "nothing"), "holds no config.yaml"),
+        (lambda folder: cortex.Agent.load(folder / "saved", "CartPole-v1"), "observation is a Box of 4 .* not a Dict"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(call: Any, words: str, walker: cortex.Agent, tmp_path: Path) -> None:
+    walker.save(tmp_path / "saved")
+    with pytest.raises(CortexError, match=words) as refused:
+        call(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_agent_is_not_saved_over_a_life(walker: cortex.Agent, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("")
+    with pytest.raises(CortexError, match="holds a life"):
+        walker.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_spaces_survive_as_json() -> None:
+    import json
+
+    space = spaces.Dict(
+        {
+            "body": spaces.Box(np.array([-np.inf, 0], np.float32), np.array([1, np.inf], np.float32)),
+            "image": spaces.Box(0, 255, (7, 7, 3), np.uint8),
+            "heading": spaces.Discrete(4, start=-1),
+            "words": spaces.Text(20),
+        }
+    )
+    back = decode(json.loads(json.dumps(encode(space))))
+    assert isinstance(back, spaces.Dict)
+    assert differs(space, back) is None and back["body"] == space["body"] and back["image"] == space["image"]
+    assert differs(space, spaces.Dict({**space.spaces, "heading": spaces.Discrete(4)})) == (
+        "the observation['heading'] is Discrete(4), not Discrete(4, start=-1)"
+    )
+    with pytest.raises(CortexError, match="cannot be saved"):
+        encode(spaces.MultiBinary(3))
+    for damaged in (None, {}, {"kind": "box"}, {"kind": "pickle"}, {"kind": "discrete", "n": -1, "start": 0}):
+        with pytest.raises(CortexError, match=r"damaged|unknown kind"):
+            decode(damaged)
