@@ -59,9 +59,7 @@ def _live(options: argparse.Namespace) -> None:
         config = load(*options.settings, {"folder": f"runs/{name}"})
     from cortex.life import live
 
-    folder = live(config)
-    if folder:
-        _show(folder)
+    _show(live(config))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cortex import __version__
 from cortex.cli import main
-from cortex.config import BLOCKS, Config
+from cortex.config import BLOCKS, Config, settings
 from cortex.types import CortexError
 
 Install = Callable[..., None]
@@ -39,10 +39,16 @@ def failing(error: BaseException) -> Callable[[Any], Any]:
     return fail
 
 
-def test_live_lives_the_config_that_was_typed(install: Install) -> None:
+def test_live_lives_the_config_that_was_typed(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     lived: list[Config] = []
-    install(live=lived.append)
+
+    def live(config: Config) -> Path:
+        lived.append(config)
+        return Path(config.folder)
+
+    install(live, write=lambda run: run / "report.html", summary=lambda run: {"run": str(run)}, table=lambda _: [()])
     assert main(["live", "debug", "seed=4", "folder=here"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"run": "here"}
     assert main(["live", "debug"]) == 0
     assert [(config.seed, config.folder, config.life.days) for config in lived] == [
         (4, "here", 1),
@@ -124,7 +130,7 @@ def test_help_lists_every_block_and_key(capsys: pytest.CaptureFixture[str]) -> N
         main(["live", "--help"])
     assert caught.value.code == 0
     page = capsys.readouterr().out
-    for word in [*BLOCKS, "planner.simulations=512", "sleep.steps=2000", "lesion="]:
+    for word in [*BLOCKS, *(f"{key}={default}" for key, default, _ in settings())]:
         assert word in page
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
