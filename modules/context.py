@@ -1,8 +1,8 @@
 """Short-term memory: a slow trace of percepts, and a map of what was seen before in this episode.
 
-The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path integration:
-of the motions that the last action can make, standing still among them, the one whose view agrees best with the map is
-taken (place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
+The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path
+integration: of the motions that the last action can make, standing still among them, the one whose view agrees best
+with the map is taken (place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The slow system: best-first search in imagined scenes, with a transposition table, for all bodies at once.
 
 A line of actions is worth the reward expected along it, discounted, plus what there is to find out at its end. Every
-action costs one step, so the most promising nodes are those of least depth: a layer of the tree of all bodies is expanded
-in one batch, its most promising nodes first (uniform-cost search, Russell & Norvig 3.4.2). The search is a pure function;
-the model is its argument.
+action costs one step, so the most promising nodes are those of least depth: a layer of the tree of all bodies is
+expanded in one batch, its most promising nodes first (uniform-cost search, Russell & Norvig 3.4.2). The search is a
+pure function; the model is its argument.
 """
 
 from __future__ import annotations

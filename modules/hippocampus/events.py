@@ -1,9 +1,9 @@
 """What pays and what ends: rewards and ends keyed on what holds after the action.
 
-Which of the features matter is not known beforehand. Every set of up to three of them, with or without the action, is a hypothesis: it
-sorts the rows into cells, each with its own Beta-Bernoulli chance. Hypotheses are weighed for each action by a prior on
-their size and by how well they told the rows of that action, given all other rows (Bayesian model averaging,
-Hoeting et al. 1999). All of it is a closed form of counts.
+Which of the features matter is not known beforehand. Every set of up to three of them, with or without the action, is
+a hypothesis: it sorts the rows into cells, each with its own Beta-Bernoulli chance. Hypotheses are weighed for each
+action by a prior on their size and by how well they told the rows of that action, given all other rows (Bayesian
+model averaging, Hoeting et al. 1999). All of it is a closed form of counts.
 """
 
 from __future__ import annotations

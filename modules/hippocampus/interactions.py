@@ -1,23 +1,30 @@
 """The episodic world model of local interactions: what happens when this meets that.
 
-An interaction is what the agent's action met (the token in front, the token carried) and what became of it. Memory answers by
-back-off from fine to coarse keys: the exact key, then keys of some attributes only, where all that was seen agrees; else the action's
-usual effect, with the novelty that experience teaches to expect. (Episodic transitions: Gershman & Daw 2017; back-off: Katz 1987.)
+An interaction is what the agent's action met (the token in front, the token carried) and what became of it. Memory
+answers by back-off from fine to coarse keys: the exact key, then keys of some attributes only, where all that was
+seen agrees; else the action's usual effect, with the novelty that experience teaches to expect. (Episodic
+transitions: Gershman & Daw 2017; back-off: Katz 1987.)
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from cortex.types import Array, CortexError, Vocabulary
 
+Key = tuple[int, int, int]
+"""action, code in front, code carried."""
+Outcome = tuple[int, int, int]
+"""moved, code in front and code carried afterwards."""
 Effect = tuple[int, ...]
 """moved, then an operation for each attribute of the token in front, then for each of the token carried."""
 SAME, COPY = 0, 1
-"""Operations: the attribute stays; it becomes that of the other token. From 2 on: it becomes the value operation - 2."""
+"""Operations: the attribute stays; it becomes that of the other token. From 2 on: the value operation - 2."""
+Entry = TypeVar("Entry", bound=tuple[int, ...])
 AGREEMENT = 0.9
 """Share of the memories under a coarse key that one effect must explain."""
 GUESS = 0.05
@@ -29,15 +36,15 @@ LEAST = 0.1
 class Interactions:
     """Counts of interactions, and what they foretell.
 
-    ``levels``: keys from fine to coarse, each a string of fields among ``front``, ``carried``, ``front.i`` and ``carried.i``, the i-th
-    attribute of the token.
+    ``levels``: keys from fine to coarse, each a string of fields among ``front``, ``carried``, ``front.i`` and
+    ``carried.i``, the i-th attribute of the token.
     """
 
     def __init__(self, codebook: Vocabulary, levels: Sequence[str]) -> None:
         self.codebook = codebook
         self.levels = [[_field(name) for name in level.split()] for level in levels]
-        self.outcomes: dict[tuple[int, int, int], Counter[tuple[int, int, int]]] = {}
-        self._coarse: list[dict[tuple[int, ...], list[tuple[int, int, int]]]] = [{} for _ in self.levels]
+        self.outcomes: dict[Key, Counter[Outcome]] = {}
+        self._coarse: list[dict[tuple[int, ...], list[Key]]] = [{} for _ in self.levels]
         self._memo: dict[int, tuple[bool, int, int, float]] = {}
         self._usual: dict[int, tuple[Effect, float]] = {}
         self._known: dict[int, float] = {}
@@ -53,7 +60,8 @@ class Interactions:
         rows = np.stack([action, front, carried, moved, front_after, carried_after], axis=1).astype(np.int64)
         distinct, times = np.unique(rows, axis=0, return_counts=True)
         for row, n in zip(distinct.tolist(), times.tolist(), strict=True):
-            key, outcome = tuple(row[:3]), tuple(row[3:])
+            key: Key = (row[0], row[1], row[2])
+            outcome: Outcome = (row[3], row[4], row[5])
             counts = self.outcomes.get(key)
             if counts is None:
                 counts = self.outcomes[key] = Counter()
@@ -111,48 +119,36 @@ class Interactions:
             key.append(code if attribute < 0 else int(self.codebook.attributes(np.array([code]))[0, attribute]))
         return tuple(key)
 
-    def _describe(self, key: tuple[int, int, int], outcome: tuple[int, int, int]) -> Effect:
-        """The effect in relative terms, so that it carries over to other tokens."""
-        front, carried, front_after, carried_after = self.codebook.attributes(
-            np.array([*key[1:], *outcome[1:]])
-        ).tolist()
-        effect = [outcome[0]]
-        for own, other, after in ((front, carried, front_after), (carried, front, carried_after)):
-            stays, copied = after == own, after == other
-            effect += [SAME if stays else COPY if copied else 2 + value for value in after]
-        return tuple(effect)
+    def _describe(self, key: Key, outcome: Outcome) -> list[Effect]:
+        """The effects that would explain an outcome, relative ones first: they carry over to other tokens."""
+        tokens = self.codebook.attributes(np.array([*key[1:], *outcome[1:]]))
+        front, carried, front_after, carried_after = tokens.tolist()
+        of_front, of_carried = _options(front, carried, front_after), _options(carried, front, carried_after)
+        return [(outcome[0], *one, *other) for one in of_front for other in of_carried]
 
     def _apply(self, effect: Effect, front: int, carried: int) -> tuple[bool, int, int]:
         if not any(effect[1:]):
             return bool(effect[0]), front, carried
-        blocks = self.codebook.attributes(np.array([front, carried]))
-        after = []
-        for own, other, part in ((0, 1, effect[1 : 1 + self._blocks]), (1, 0, effect[1 + self._blocks :])):
-            after.append(
-                [
-                    blocks[own][i] if op == SAME else blocks[other][i] if op == COPY else op - 2
-                    for i, op in enumerate(part)
-                ]
-            )
-        codes = self.codebook.compose(np.array(after))
+        after = _changed(np.array([effect]), self.codebook.attributes(np.array([[front, carried]])))
+        codes = self.codebook.compose(after[0, 0])
         return bool(effect[0]), int(codes[0]), int(codes[1])
 
-    def _effect(self, keys: list[tuple[int, int, int]]) -> tuple[Effect, float]:
+    def _effect(self, keys: list[Key]) -> tuple[Effect, float]:
         """The effect that explains most of the memories under ``keys``, and the share that it explains."""
         outcomes = {key: _most(self.outcomes[key])[0] for key in sorted(keys)}
-        candidates = sorted({self._describe(key, outcome) for key, outcome in outcomes.items()})
-        explained = [
-            sum(self._apply(effect, key[1], key[2]) == (bool(o[0]), o[1], o[2]) for key, o in outcomes.items())
-            for effect in candidates
-        ]
-        best = int(np.argmax(explained))
-        return candidates[best], explained[best] / len(outcomes)
+        candidates = sorted({effect for key, outcome in outcomes.items() for effect in self._describe(key, outcome)})
+        met, came = (np.array([pair[1:] for pair in pairs]) for pairs in (list(outcomes), list(outcomes.values())))
+        effects = np.array(candidates)
+        right = (_changed(effects, self.codebook.attributes(met)) == self.codebook.attributes(came)).all(axis=(2, 3))
+        right &= effects[:, :1] == np.array([outcome[0] for outcome in outcomes.values()])
+        best = int(np.argmax(right.sum(axis=1)))
+        return candidates[best], float(right[best].mean())
 
     def _learn_usual(self) -> None:
-        """Each action's usual effect and how often tokens make it differ; each token's share of actions on which it does."""
-        by_action: dict[int, dict[tuple[int, int, int], Effect]] = defaultdict(dict)
+        """Each action's usual effect and how often tokens change it; each token's share of actions that it changes."""
+        by_action: dict[int, dict[Key, Effect]] = defaultdict(dict)
         for key, counts in self.outcomes.items():
-            by_action[key[0]][key] = self._describe(key, _most(counts)[0])
+            by_action[key[0]][key] = self._describe(key, _most(counts)[0])[0]
         tries: Counter[int] = Counter()
         varied: Counter[int] = Counter()
         for action, effects in sorted(by_action.items()):
@@ -164,7 +160,23 @@ class Interactions:
         self._known = {front: (varied[front] + 1) / (n + 2) for front, n in tries.items()}
 
 
-def _most(counts: Counter[Effect]) -> tuple[Effect, int]:
+def _changed(effects: Array, tokens: Array) -> Array:
+    """Attributes [E, n, 2, C] after ``effects`` [E, 1 + 2 C] of ``tokens`` [n, 2, C], front and carried."""
+    operations = effects[:, None, 1:].reshape(len(effects), 1, *tokens.shape[1:])
+    after = np.where(operations == SAME, tokens, operations - 2)
+    return np.where(operations == COPY, tokens[:, ::-1], after)
+
+
+def _options(own: list[int], other: list[int], after: list[int]) -> list[Effect]:
+    """Operations that make ``after`` of a token: it stays, it is the other token, or a change of some attributes."""
+    if after in (own, other):
+        return [(op,) * len(own) for op, whole in ((SAME, own), (COPY, other)) if after == whole]
+    relative = tuple(SAME if a == o else COPY if a == x else 2 + a for a, o, x in zip(after, own, other))
+    absolute = tuple(2 + a for a in after)
+    return [relative, absolute]
+
+
+def _most(counts: Counter[Entry]) -> tuple[Entry, int]:
     """The most frequent entry and its count; ties go to the smallest, so that the order of learning does not matter."""
     return min(counts.items(), key=lambda item: (-item[1], item[0]))
 

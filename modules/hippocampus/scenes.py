@@ -1,8 +1,9 @@
 """Memories of whole scenes: an index by similarity, and what followed each action in exactly this scene.
 
-An entry is a distinct scene. Its key in the index is the percept's latent (FAISS, inner product of unit vectors); beside it stand the
-returns of each action tried there (episodic control: Lengyel & Dayan 2007; Blundell 2016) and the scenes that followed
-(an episodic world model for scenes without a map). The index is a cache: it can be rebuilt from rows.
+An entry is a distinct scene. Its key in the index is the percept's latent (FAISS, inner product of unit vectors);
+beside it stand the returns of each action tried there (episodic control: Lengyel & Dayan 2007; Blundell 2016) and the
+scenes that followed (an episodic world model for scenes without a map). The index is a cache: it can be rebuilt from
+rows.
 """
 
 from __future__ import annotations

@@ -1,0 +1,141 @@
+"""Events: what pays and what ends is found out from rows, with honest chances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cortex.modules.hippocampus.events import FEATURES, Events
+from cortex.types import Array
+
+ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION = range(len(FEATURES))
+GOAL, DOOR, DONE, FORWARD = 9, 4, 6, 2
+
+
+def draw(count: int, seed: int) -> Array:
+    """Events of a world where nothing hangs together: [count, 7] integers."""
+    rng = np.random.default_rng(seed)
+    return np.stack(
+        [
+            rng.integers(0, 7, count),
+            rng.integers(0, 2, count),
+            rng.integers(7, 12, count),
+            rng.integers(1, 6, count),
+            rng.integers(1, 3, count),
+            rng.integers(1, 6, count),
+            np.zeros(count, int),
+        ],
+        axis=1,
+    )
+
+
+def taught(features: Array, reward: Array, ended: Array | None = None) -> Events:
+    """Events that came eight at a time, as from eight bodies."""
+    events = Events()
+    ended = reward > 0 if ended is None else ended
+    for start in range(0, len(features), 8):
+        some = slice(start, start + 8)
+        events.learn(features[some], reward[some].astype(np.float32), ended[some])
+    return events
+
+
+def test_a_reward_for_standing_on_the_goal_is_explained_by_what_is_under_the_agent() -> None:
+    features = draw(600, 0)
+    events = taught(features, features[:, UNDER] == GOAL)
+    assert events.explanations(1)[0][0] == ("under",)
+    fresh = draw(500, 1)
+    chance, end, _ = events.predict(fresh)
+    on = fresh[:, UNDER] == GOAL
+    assert chance[on].min() > 0.8 and chance[~on].max() < 0.2
+    np.testing.assert_allclose(chance, end)
+
+
+def test_a_reward_for_an_action_before_the_door_that_the_mission_names_is_found() -> None:
+    features = draw(4_000, 2)
+    pays = (features[:, ACTION] == DONE) & (features[:, FRONT] == features[:, MISSION])
+    events = taught(features, pays, features[:, ACTION] == DONE)
+    assert set(events.explanations(1)[0][0]) == {"action", "front", "mission"}
+    fresh = draw(800, 3)
+    chance, end, _ = events.predict(fresh)
+    wanted = (fresh[:, ACTION] == DONE) & (fresh[:, FRONT] == fresh[:, MISSION])
+    assert chance[wanted].min() > 0.5 and chance[~wanted].max() < 0.5
+    assert end[fresh[:, ACTION] == DONE].min() > 0.8 and end[fresh[:, ACTION] != DONE].max() < 0.2
+
+
+def test_the_first_reward_is_expected_again_where_all_that_holds_is_the_same() -> None:
+    features = draw(100, 4)
+    features[features[:, UNDER] == GOAL, UNDER] = 8
+    features[60, [ACTION, MOVED, UNDER]] = FORWARD, 1, GOAL
+    events = taught(features, np.arange(100) == 60)
+    assert events.predict(features[60:61])[0][0] > 0.3
+    assert events.predict(features[:60])[0].max() < 0.3
+
+
+@pytest.mark.parametrize("truth", [0.2, 0.7])
+def test_chances_are_calibrated(truth: float) -> None:
+    features = draw(1_500, 5)
+    on = features[:, UNDER] == GOAL
+    events = taught(features, on & (np.random.default_rng(6).random(1_500) < truth))
+    fresh = draw(400, 7)
+    chance, _, _ = events.predict(fresh)
+    on = fresh[:, UNDER] == GOAL
+    assert chance[on].mean() == pytest.approx(truth, abs=0.08)  # two standard errors of 300 trials are .05
+    assert chance[~on].max() < 0.05
+
+
+def test_what_ends_without_paying_is_told_apart() -> None:
+    features = draw(800, 8)
+    lava = features[:, FRONT] == 5
+    events = taught(features, features[:, UNDER] == GOAL, lava | (features[:, UNDER] == GOAL))
+    fresh = draw(300, 9)
+    chance, end, _ = events.predict(fresh)
+    deadly = (fresh[:, FRONT] == 5) & (fresh[:, UNDER] != GOAL)
+    assert chance[deadly].max() < 0.2 and end[deadly].min() > 0.8
+
+
+def test_without_rows_nothing_is_expected_and_all_is_untried() -> None:
+    chance, end, untried = Events().predict(draw(10, 0))
+    assert untried.all() and chance.max() < 0.5 and end.max() < 0.5 and Events().worth == 0
+
+
+def test_what_was_done_is_no_longer_untried() -> None:
+    features = draw(64, 10)
+    events = taught(features, np.zeros(64))
+    assert not events.predict(features)[2].any()
+    other = features.copy()
+    other[:, FRONT] = 77
+    assert events.predict(other)[2].all()
+    stood = features[features[:, MOVED] == 0]
+    stood[:, UNDER] = 55  # what it stands on matters only where it has just moved there
+    assert not events.predict(stood)[2].any()
+
+
+def test_the_order_of_learning_does_not_matter() -> None:
+    features = draw(400, 11)
+    reward = (features[:, UNDER] == GOAL) & (np.random.default_rng(0).random(400) < 0.8)
+    order = np.random.default_rng(1).permutation(400)
+    one, other = taught(features, reward), taught(features[order], reward[order])
+    fresh = draw(300, 12)
+    for a, b in zip(one.predict(fresh), other.predict(fresh), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+    assert one.explanations(1)[0][0] == other.explanations(1)[0][0]
+
+
+def test_questions_between_rows_change_no_answer() -> None:
+    features = draw(200, 13)
+    reward = features[:, UNDER] == GOAL
+    asked, silent = Events(), taught(features, reward)
+    for start in range(0, 200, 8):
+        asked.predict(draw(20, start))
+        some = slice(start, start + 8)
+        asked.learn(features[some], reward[some].astype(np.float32), reward[some])
+    fresh = draw(200, 14)
+    for a, b in zip(asked.predict(fresh), silent.predict(fresh), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_worth_is_the_mean_of_what_paid() -> None:
+    features = draw(40, 15)
+    reward = np.zeros(40)
+    reward[[3, 17]] = 0.5, 0.9
+    assert taught(features, reward).worth == pytest.approx(0.7)
