@@ -98,6 +98,10 @@ class Agent:
         if self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after):
             relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
 
+    def calm(self) -> Agent:
+        """The same agent without curiosity: one that will not learn from what it tries should do what it knows."""
+        return replace(self, imagination=self.imagination.calm())
+
     def weights(self) -> dict[str, Any]:
         """All that nights change, by name: tensors of the habit and of the world model."""
         parts = {"habit": self.habit, "world_model": self.imagination.world_model}

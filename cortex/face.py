@@ -106,7 +106,7 @@ def predict(
     bodies = agent.senses(observation).bodies if state is None else len(state.situation)
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
-    action, carry, _ = agent.act(state, observation, first, agent.generator, 0.0 if deterministic else None)
+    action, carry, _ = agent.calm().act(state, observation, first, agent.generator, 0.0 if deterministic else None)
     command = agent.command(action)
     return (command if batched else command[0]), carry
 

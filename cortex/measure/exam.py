@@ -36,7 +36,7 @@ def examine(
     temperature: float | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> Exam:
-    """Play ``episodes`` episodes and remember none of them; ``temperature`` as in `Agent.act`.
+    """Play ``episodes`` episodes, without curiosity, and remember none of them; ``temperature`` as in `Agent.act`.
 
     ``on_step`` gets the episodes counted so far.
 
@@ -49,7 +49,7 @@ def examine(
     counted, faults = [], 0
     if episodes <= 0:
         return Exam(0.0, 0, 0.0, 0.0, 0, 0.0)
-    for _, _, _, finished in living(agent, bodies, seed, np.random.default_rng(seed), temperature):
+    for _, _, _, finished in living(agent.calm(), bodies, seed, np.random.default_rng(seed), temperature):
         for episode in finished:
             faults += episode.fault is not None
             if episode.fault and faults > 2 * episodes + 2:
