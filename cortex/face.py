@@ -30,7 +30,7 @@ def make(env: Environment, *overrides: str, seed: int = 0) -> Agent:
     bodies = _bodies(env, config)
     agent = build(config, bodies.single_observation_space, bodies.single_action_space)
     agent.hippocampus.day = 1
-    return embody(agent, bodies)
+    return replace(embody(agent, bodies), generator=np.random.default_rng(seed))
 
 
 def embody(agent: Agent, bodies: Bodies) -> Agent:

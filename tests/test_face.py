@@ -81,6 +81,16 @@ def test_predict_is_the_same_for_one_and_for_many(walker: cortex.Agent) -> None:
     assert np.ndim(one) == 0 and many.tolist() == [one] * 3
 
 
+def test_only_where_it_is_asked_to_predict_draws() -> None:
+    agent = cortex.Agent.make("CartPole-v1", *SMALL, "lesion=planner")
+    still = np.zeros((1, 4), np.float32)
+    drawn = {
+        deterministic: {int(agent.predict(still, deterministic=deterministic)[0][0]) for _ in range(30)}
+        for deterministic in (True, False)
+    }
+    assert len(drawn[True]) == 1 and len(drawn[False]) == 2
+
+
 def test_a_day_goes_on_at_the_next_call_and_a_night_follows_it() -> None:
     agent = cortex.Agent.make(EMPTY, *SMALL, "life.steps=60")
     ended: list[dict[str, Any]] = []

@@ -152,11 +152,11 @@ def test_ctrl_c_by_day_keeps_every_step(tmp_path: Path, monkeypatch: pytest.Monk
     pressed: list[int] = []
 
     def press(self: Agent, trace: Any, action: Any, outcome: Any) -> None:
-        observe(self, trace, action, outcome)
         seen[0] += int(outcome.valid.sum())
-        if seen[0] >= 130 and not pressed:  # in the second task of the first day
+        if seen[0] >= 130 and not pressed:  # in the second task of the first day, in the middle of a step
             pressed.append(seen[0])
             os.kill(os.getpid(), signal.SIGINT)
+        observe(self, trace, action, outcome)
 
     monkeypatch.setattr(Agent, "observe", press)
     with pytest.raises(KeyboardInterrupt):
