@@ -2,8 +2,6 @@
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# Where the CPU build of torch is looked for first; without it, the registry's torch is taken.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +46,5 @@ $(VENV)/.torch: constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): about 1.5 GB, some minutes the first time."
-	$(PIP) install -q --no-deps --retries 0 --index-url $(TORCH_INDEX) -c constraints.txt torch 2>/dev/null || true
 	$(PIP) install -q -c constraints.txt torch
 	touch $@

@@ -18,6 +18,8 @@ EVIDENCE = 12.0
 """Nats by which a motion must explain an action's rows better than standing still does."""
 CLEAR = 2.0
 """Nats by which one step must favour moving or standing to count as a clear case."""
+TOUCHED = 2
+"""Cells that change when an action acts instead of moves: the one that it touches, and the own one, which shows what is held."""
 TRIALS = 4
 """Rows of every action that must exist before anything is concluded."""
 ROWS = 64
@@ -65,6 +67,11 @@ def likelihood(before: Array, after: Array, source: Array, base: Array) -> Array
     return np.asarray((np.log(np.where(origin == UNSEEN, rate, told)) * seen).sum(axis=2))
 
 
+def changed(before: Array, after: Array) -> Array:
+    """Cells [T] that are seen in both scenes and show another code; ``before``, ``after`` [T, N]."""
+    return np.asarray(((before != UNSEEN) & (after != UNSEEN) & (before != after)).sum(axis=1))
+
+
 class Registration:
     """Finds the motions of a view with ``position`` [N, P] (integer cells) for ``actions`` actions."""
 
@@ -95,8 +102,9 @@ class Registration:
             gain = (mixed - scores[:, :1]).sum(axis=0)
             best = int(np.argmax(gain))
             moved = scores[:, best] - scores[:, 0]
-            if gain[best] < EVIDENCE or (moved > CLEAR).sum() < 2:
-                if self._unexplained(before[rows], after[rows]):
+            much = changed(before[rows], after[rows]) > TOUCHED
+            if gain[best] < EVIDENCE or ((moved > CLEAR) & much).sum() < 2:
+                if much.mean() > 0.2:  # a motion that is not found yet: mapping on would corrupt the map
                     return nothing
                 continue
             rotation[a], shift[a] = self.rotation[best], self.shift[best]
@@ -112,11 +120,6 @@ class Registration:
         parts = np.concatenate([rotation, shift.ravel(), own, front, blocked * 10]).astype(np.int64)
         version = int((parts * np.arange(1, 2 * len(parts), 2)).sum() + len(parts)) + 1
         return Motions(rotation, shift, own, front, blocked, True, version)
-
-    def _unexplained(self, before: Array, after: Array) -> bool:
-        """The action often changes more than the cell that it touches and the own cell, and no motion explains it yet."""
-        changed = ((before != UNSEEN) & (after != UNSEEN) & (before != after)).sum(axis=1)
-        return bool((changed > 2).mean() > 0.2)
 
     def _own(self, rotation: Array, shift: Array) -> Array | None:
         """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each other."""
