@@ -1,8 +1,8 @@
-"""Imagination: the cortex's learned world model and the hippocampus answering together. It is what the planner searches.
+"""Imagination: the learned world model and the hippocampus answering together. It is what the planner searches.
 
-A memory that fits overrides; where memory has nothing, the learned model fills in as far as its members agree; where neither knows,
-the step is novel, and worth finding out. Scenes with a map are imagined as the map, the pose and the few cells
-that changed; other scenes as whole sets of tokens.
+A memory that fits overrides; where memory has nothing, the learned model fills in as far as its members agree; where
+neither knows, the step is novel, and worth finding out. Scenes with a map are imagined as the map, the pose and the
+few cells that changed; other scenes as whole sets of tokens.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cortex.modules.context import moved
+from cortex.modules.hippocampus.memo import Memo
 from cortex.modules.hippocampus.memory import Hippocampus, front_of
 from cortex.modules.planner import Expansion
 from cortex.modules.world_model import WorldModel
-from cortex.types import MODALITIES, UNSEEN, Array, Motions, Place, State, Vocabulary, take
+from cortex.types import MODALITIES, TURN, UNSEEN, Array, Motions, Place, State, Vocabulary, take
 
 CHANGES = 8
 """Most cells of the map that one imagined line may change."""
@@ -26,6 +27,8 @@ LIKELY = 0.5
 """Chance from which a reward or an end is counted on."""
 SNAP = 0.5
 """Distance within which a foretold token is taken for the nearest known one."""
+NAMES = np.random.default_rng(11).integers(1, 2**62, 9, dtype=np.int64) | 1
+"""Multipliers that make one number of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,9 @@ class Whole:
 class Imagination:
     """What would happen, by memory first and by the learned model second.
 
-    ``novelty``, ``event`` and ``frontier`` are the worth of finding out what an untried interaction does, whether an untried event pays, and what
-    an unseen cell holds. ``trust``: largest disagreement at which the learned model is believed; 0 never.
+    ``novelty``, ``event`` and ``frontier`` are the worth of finding out what an untried interaction does, whether an
+    untried event pays, and what an unseen cell holds. ``trust``: largest disagreement at which the learned model is
+    believed; 0 never.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Imagination:
     ) -> None:
         self.hippocampus, self.world_model, self.codebook, self.actions = hippocampus, world_model, codebook, actions
         self.novelty, self.event, self.frontier, self.trust = novelty, event, frontier, trust
+        self._foretold, self._stamp = Memo(7), (-1, -1)
 
     def calm(self) -> Imagination:
         """The same without curiosity: nothing is worth finding out but what lies beyond the seen."""
@@ -79,8 +84,10 @@ class Imagination:
     def motions(self) -> Motions:
         """The body schema: as remembered, else as the cortex learned it by night."""
         remembered = self.hippocampus.motions
+        if remembered.resolved:
+            return remembered
         learned = self.world_model.motions
-        return remembered if remembered.resolved or learned is None else learned
+        return remembered if learned is None else learned
 
     def sign(self, state: State) -> Array:
         """What is seen of the present at once [B], to be held against what a plan foretold."""
@@ -92,6 +99,16 @@ class Imagination:
             words = state.scene.tokens[:, (state.scene.modality == MODALITIES["text"])[0]]
             return MappedModel(self, state.place, words, situation)
         return WholeModel(self, state)
+
+    @property
+    def foretold(self) -> Memo:
+        """What the learned model said since it last changed: moved, front, carried, reward, end, doubt, sure."""
+        # torch counts the changes of each tensor; a new token may be nearer to what is foretold than those known.
+        stamp = sum(weight._version for weight in self.world_model.state_dict().values()), self.codebook.size
+        if stamp != self._stamp:
+            self._foretold.clear()
+            self._stamp = stamp
+        return self._foretold
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,7 @@ class Learned:
 
 
 def focus_tokens(codebook: Vocabulary, codes: Array, words: Array) -> Array:
-    """What the learned world model reads of a mapped scene: tokens of ``codes`` [n, 3] (front, carried, under) and of ``words`` [n, W, E]."""
+    """What the world model reads: tokens of ``codes`` [n, 3] (front, carried, under) and of ``words`` [n, W, E]."""
     return np.concatenate([codebook.decode(codes), words], axis=1)
 
 
@@ -119,26 +136,32 @@ class MappedModel:
         self.parts, self.place, self.situation = parts, place, situation
         self.motions = parts.motions
         self.size = place.cells.shape[1]
-        self.cells = place.cells.reshape(len(place.cells), -1)
-        events = parts.hippocampus.events
-        self.worth = events.worth
+        self.cells = np.ascontiguousarray(place.cells).reshape(-1)
+        self.worth = parts.hippocampus.events.worth
         self.top = max(self.worth, parts.novelty * OPAQUE + parts.frontier + parts.event)
-        self.turns = self.motions.rotation != 0
         self.words = words
-        self.names = np.random.default_rng(11).integers(1, 2**62, 4, dtype=np.int64) | 1
+        self.known = parts.foretold if parts.trust > 0 and parts.world_model.nights else None
+        self.turns = self.motions.rotation != 0
+        # By heading and action: how far it goes, and the heading after. By heading: where the front is.
+        start = np.repeat(np.stack([np.zeros(4, int), np.zeros(4, int), np.arange(4)], axis=1), parts.actions, axis=0)
+        after = moved(start, np.tile(np.arange(parts.actions), 4), self.motions)
+        self.way, self.heading = after[:, :2], after[:, 2]
+        self.front = TURN @ (self.motions.front - self.motions.own)
 
     def roots(self) -> Mapped:
         """One node a body: the present."""
-        bodies = len(self.cells)
+        bodies = len(self.place.pose)
         none = np.full((bodies, CHANGES), -1, np.int64)
         return Mapped(np.arange(bodies), self.place.pose, self.place.carried.astype(np.int64), none, none)
 
     def pick(self, children: Mapped, rows: Array) -> Mapped:
-        return take(children, rows)
+        return Mapped(
+            children.root[rows], children.pose[rows], children.carried[rows], children.cell[rows], children.code[rows]
+        )
 
     def place_at(self, nodes: Mapped) -> Place:
         """The maps that imagined nodes stand for, one each."""
-        cells = self.cells[nodes.root].copy()
+        cells = self.cells.reshape(len(self.place.pose), -1)[nodes.root].copy()
         row, slot = np.nonzero(nodes.cell >= 0)
         cells[row, nodes.cell[row, slot]] = nodes.code[row, slot]
         shape = (len(cells), self.size, self.size)
@@ -146,116 +169,116 @@ class MappedModel:
         return Place(cells.reshape(shape), nodes.pose, carried, self.place.mission[nodes.root])
 
     def expand(self, nodes: Mapped) -> Expansion:
-        count, actions = len(nodes.root), self.parts.actions
-        ahead = front_of(nodes.pose, self.motions, self.size)
-        at = ahead[:, 0] * self.size + ahead[:, 1]
-        front = self._look(nodes, at)
-
+        parts, count, actions = self.parts, len(nodes.root), self.parts.actions
+        action, turns = np.tile(np.arange(actions), count), np.tile(self.turns, count)
         parent = np.repeat(np.arange(count), actions)
-        action = np.tile(np.arange(actions), count)
-        met, held, place = front[parent], nodes.carried[parent], at[parent]
-        went, met_after, held_after, novelty = self.parts.hippocampus.interactions.predict(action, met, held)
-        turns = self.turns[action]
-        row, column = (nodes.pose[:, :2] % self.size).T
-        stood = self._look(nodes, row * self.size + column)[parent]
-        learned = self._learned(
-            action, met, held, stood, self.place.mission[nodes.root[parent]], nodes.root[parent], novelty > 0
-        )
+        root, pose, held = nodes.root[parent], nodes.pose[parent], nodes.carried[parent]
+        at = self._ahead(nodes.pose)
+        place, met = at[parent], self._look(nodes, at)[parent]
+
+        went, met_after, held_after, novelty = parts.hippocampus.interactions.predict(action, met, held)
+        learned = self._learned(nodes, action, met, held, parent, novelty > 0)
         if learned is not None:
             rows = learned.rows
             went[rows], met_after[rows], held_after[rows] = learned.moved, learned.front, learned.carried
             novelty[rows] = learned.uncertainty
-        went, novelty = went | turns, np.where(turns, 0.0, novelty)
-        met_after, held_after = np.where(turns, met, met_after), np.where(turns, held, held_after)
+        went |= turns
+        novelty[turns] = 0
+        met_after[turns], held_after[turns] = met[turns], held[turns]
         lost = (met == UNSEEN) & ~turns  # what an unseen cell does cannot be imagined
 
-        pose = np.where(went[:, None], moved(nodes.pose[parent], action, self.motions), nodes.pose[parent])
+        way = pose[:, 2] * actions + action
+        pose[went, :2] += self.way[way[went]]
+        pose[went, 2] = self.heading[way[went]]
         cell, code, full = self._change(nodes, parent, place, met, met_after)
-        children = Mapped(nodes.root[parent], pose, held_after.astype(np.int64), cell, code)
-        beyond = front_of(pose, self.motions, self.size)
-        front_after = self._look(children, beyond[:, 0] * self.size + beyond[:, 1])
-        row, column = (pose[:, :2] % self.size).T
-        under = self._look(children, row * self.size + column)
+        children = Mapped(root, pose, held_after.astype(np.int64), cell, code)
+        front_after, under = self._look(children, self._ahead(pose)), self._look(children, self._here(pose))
 
-        root = children.root
         event = [action, went, under, front_after, held_after, self.place.mission[root], self.situation[root]]
-        chance, end, untried = self.parts.hippocampus.events.predict(
-            np.stack([c.astype(np.int64) for c in event], axis=1)
-        )
+        chance, end, untried = parts.hippocampus.events.predict(np.column_stack(event).astype(np.int64))
         worth = np.full(len(action), self.worth)
         if learned is not None:
             rows = np.flatnonzero(untried[learned.rows])
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
-        reward = np.where(chance >= LIKELY, chance * worth, 0.0)
-        ended = np.where(
-            (end >= LIKELY) | lost | full | (novelty >= OPAQUE), np.maximum(end, lost | full | (novelty >= OPAQUE)), 0.0
-        )
-        safe = 1 - end * (1 - chance)
-        maybe = np.where(chance < LIKELY, chance * worth, 0) * (self.parts.event > 0)
-        bonus = self.parts.novelty * novelty + self.parts.event * untried * safe + maybe
-        bonus = np.where(lost, 0.0, bonus + self.parts.frontier * (front_after == UNSEEN))
+        likely, stops = chance >= LIKELY, lost | full | (novelty >= OPAQUE)
+        hoped = chance * worth
+        reward = np.where(likely, hoped, 0.0)
+        ended = np.where(stops, 1.0, np.where(end >= LIKELY, end, 0.0))
+        bonus = parts.novelty * novelty + parts.event * untried * (1 - end * (1 - chance))
+        if parts.event > 0:
+            bonus += np.where(likely, 0.0, hoped)
+        bonus = np.where(lost, 0.0, bonus + parts.frontier * (front_after == UNSEEN))
 
         shape = (count, actions)
         sign = signature(pose % np.array([self.size, self.size, 4]), held_after, front_after)
-        changes = (np.where(cell >= 0, (cell * self.names[0]) ^ (code * self.names[1]), 0) * self.names[2]).sum(axis=1)
-        key = sign * self.names[3] + changes
-        zero = np.zeros(shape)
+        key = sign * NAMES[3]
+        changed = np.flatnonzero(cell[:, 0] >= 0)
+        if len(changed):
+            each = (cell[changed] * NAMES[0]) ^ (code[changed] * NAMES[1])
+            key[changed] += (np.where(cell[changed] >= 0, each, 0) * NAMES[2]).sum(axis=1)
         return Expansion(
-            children, key.reshape(shape), reward.reshape(shape), ended.reshape(shape), novelty.reshape(shape), bonus.reshape(shape), zero,
-            sign.reshape(shape),
+            children, key.reshape(shape), reward.reshape(shape), ended.reshape(shape), novelty.reshape(shape),
+            bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
         )  # fmt: skip
 
     def _learned(
-        self, action: Array, front: Array, carried: Array, under: Array, mission: Array, root: Array, unknown: Array
+        self, nodes: Mapped, action: Array, front: Array, carried: Array, parent: Array, unknown: Array
     ) -> Learned | None:
         """What the cortex foretells at the rows that memory does not know, where its members agree."""
-        parts = self.parts
-        if parts.trust <= 0 or not parts.world_model.nights or not unknown.any():
+        rows = np.flatnonzero(unknown & (front != UNSEEN)) if self.known is not None else np.zeros(0, np.int64)
+        if self.known is None or not len(rows):
             return None
-        rows = np.flatnonzero(unknown & (front != UNSEEN))
-        asked, first, inverse = np.unique(
-            np.stack([action[rows], front[rows], carried[rows], under[rows], mission[rows]], axis=1), axis=0, return_index=True, return_inverse=True
-        )  # fmt: skip
-        if len(asked) == 0:
-            return None
-        focus = focus_tokens(parts.codebook, asked[:, 1:4], self.words[root[rows[first]]])
-        told = parts.world_model(focus, asked[:, 0])
-        after, distance = parts.codebook.nearest(told.focus[:, :2].reshape(-1, focus.shape[-1]))
-        after, distance = after.reshape(-1, 2), distance.reshape(-1, 2).max(axis=1)
-        sure = (told.uncertainty <= parts.trust) & (distance <= SNAP)
-        kept = sure[inverse]
-        pick = inverse[kept]
-        return Learned(
-            rows[kept],
-            told.moved[pick] >= 0.5,
-            after[pick, 0],
-            after[pick, 1],
-            told.reward[pick],
-            told.end[pick],
-            told.uncertainty[pick],
-        )
+        under = self._look(nodes, self._here(nodes.pose))[parent[rows]]
+        root = nodes.root[parent[rows]]
+        asked = np.column_stack([action[rows], front[rows], carried[rows], under, self.place.mission[root]])
+
+        def ask(new: Array) -> Array:
+            focus = focus_tokens(self.parts.codebook, asked[new, 1:4], self.words[root[new]])
+            told = self.parts.world_model(focus, asked[new, 0])
+            after, distance = self.parts.codebook.nearest(told.focus[:, :2].reshape(-1, focus.shape[-1]))
+            sure = (told.uncertainty <= self.parts.trust) & (distance.reshape(-1, 2).max(axis=1) <= SNAP)
+            return np.column_stack([told.moved, after.reshape(-1, 2), told.reward, told.end, told.uncertainty, sure])
+
+        told = self.known(asked @ NAMES[4:], ask)
+        sure = told[:, 6] > 0
+        walks, front_after, carried_after, reward, end, doubt, _ = told[sure].T
+        after = front_after.astype(np.int32), carried_after.astype(np.int32)
+        return Learned(rows[sure], walks >= 0.5, *after, reward, end, doubt)
+
+    def _here(self, pose: Array) -> Array:
+        """The flat index [M] on the map of where the agent stands."""
+        place = pose[:, :2] % self.size
+        return np.asarray(place[:, 0] * self.size + place[:, 1])
+
+    def _ahead(self, pose: Array) -> Array:
+        """The flat index [M] on the map of what the agent faces."""
+        place = (pose[:, :2] + self.front[pose[:, 2]]) % self.size
+        return np.asarray(place[:, 0] * self.size + place[:, 1])
 
     def _look(self, nodes: Mapped, at: Array) -> Array:
         """The code at a flat index [M] of each node's map."""
-        code = self.cells[nodes.root, at].astype(np.int64)
-        row, slot = np.nonzero(nodes.cell == at[:, None])
-        code[row] = nodes.code[row, slot]
+        code = self.cells.take(nodes.root * self.size**2 + at).astype(np.int64)
+        changed = np.flatnonzero(nodes.cell[:, 0] >= 0)
+        if len(changed):
+            row, slot = np.nonzero(nodes.cell[changed] == at[changed, None])
+            code[changed[row]] = nodes.code[changed[row], slot]
         return code
 
     def _change(
         self, nodes: Mapped, parent: Array, at: Array, before: Array, after: Array
     ) -> tuple[Array, Array, Array]:
         """The changed cells of the children, and whether one has too many."""
-        cell, code = nodes.cell[parent], nodes.code[parent]
+        cell, code, full = nodes.cell[parent], nodes.code[parent], np.zeros(len(parent), bool)
         rows = np.flatnonzero(before != after)
+        if not len(rows):
+            return cell, code, full
         same = cell[rows] == at[rows, None]
         slot = np.where(same.any(axis=1), same.argmax(axis=1), (cell[rows] >= 0).sum(axis=1))
-        full = np.zeros(len(parent), bool)
         full[rows] = slot >= CHANGES
         rows, slot = rows[slot < CHANGES], slot[slot < CHANGES]
-        original = after[rows] == self.cells[nodes.root[parent[rows]], at[rows]]
+        original = after[rows] == self.cells[nodes.root[parent[rows]] * self.size**2 + at[rows]]
         cell[rows, slot] = at[rows]
         code[rows, slot] = after[rows]
         # A cell that is again as the map says is no change: equal scenes must have equal keys.
@@ -306,7 +329,7 @@ class WholeModel:
         told = [scenes.predict(c, a) for c, a in zip(code.tolist(), action.tolist(), strict=True)]
         known = [row for row, answer in enumerate(told) if answer is not None]
         if known:
-            entries, rewards, ends = zip(*(told[row] for row in known), strict=True)  # type: ignore[misc]
+            entries, rewards, ends = zip(*(told[row] for row in known), strict=True)
             reward[known], end[known], novelty[known] = rewards, ends, 0
             codes = np.stack([scenes.codes[entry] for entry in entries])
             code[known] = [scenes.identity[entry] for entry in entries]
@@ -325,7 +348,8 @@ class WholeModel:
         ended = np.where(opaque, 1.0, np.where(end >= LIKELY, end, 0.0))
         children = Whole(nodes.root[parent], code, tokens)
         return Expansion(
-            children, code.reshape(shape), reward.reshape(shape), ended.reshape(shape), np.where(opaque, 1.0, novelty).reshape(shape),
+            children, code.reshape(shape), reward.reshape(shape), ended.reshape(shape),
+            np.where(opaque, 1.0, novelty).reshape(shape),
             (self.parts.novelty * np.where(opaque, novelty, 0)).reshape(shape), np.zeros(shape), code.reshape(shape),
         )  # fmt: skip
 

@@ -15,6 +15,8 @@ from scipy.special import betaln
 
 from cortex.types import Array
 
+from .memo import Memo
+
 FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation")
 """What an event is described by, after the action: under the agent, in front of it, carried by it."""
 LARGEST = 3
@@ -39,13 +41,13 @@ class Events:
         self.counts = np.zeros((0, 4))  # times, rewarded, ended, sum of reward
         self._stale = True
         self._exact: dict[int, int] = {}
-        self._memo: dict[int, tuple[float, float]] = {}
+        self._memo = Memo(3)  # chance of reward, chance of an end, untried
 
     def __len__(self) -> int:
         return len(self.features)
 
     def learn(self, features: Array, reward: Array, ended: Array) -> None:
-        """Count events: ``features`` [B, 7] integers in the order of FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
+        """Count events: ``features`` [B, 7] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
         features = np.ascontiguousarray(features, np.int64)
         for row, key, exact in zip(range(len(features)), map(bytes, features), _exact(features).tolist(), strict=True):
             at = self._index.get(key)
@@ -73,20 +75,11 @@ class Events:
         """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 7] -> three [M]."""
         if self._stale:
             self._fit()
-        keys = (np.ascontiguousarray(features, np.int64) * NAMES[:-1, 0]).sum(axis=1)
-        distinct, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        missing = [i for i, key in enumerate(distinct.tolist()) if key not in self._memo]
-        if missing:
-            chances = self._predict(features[first[missing]])
-            for i, chance in zip(missing, chances.tolist(), strict=True):
-                self._memo[int(distinct[i])] = (chance[0], chance[1])
-        table = np.array([self._memo[key] for key in distinct.tolist()]).reshape(-1, 2)[inverse]
-        exact, back = np.unique(_exact(features), return_inverse=True)
-        untried = np.array([key not in self._exact for key in exact.tolist()], bool)[back]
-        return table[:, 0], table[:, 1], untried
+        told = self._memo(features @ NAMES[:-1, 0], lambda rows: self._predict(features[rows]))
+        return told[:, 0], told[:, 1], told[:, 2] > 0
 
     def explanations(self, most: int = 3) -> list[tuple[tuple[str, ...], float]]:
-        """The feature sets that best explain reward, with their weights, for the action that was rewarded most often."""
+        """The feature sets that best explain reward, and their weights, for the action rewarded most often."""
         if self._stale:
             self._fit()
         paid = np.bincount(self.features[:, 0], self.counts[:, 1]) if len(self.features) else np.zeros(1)
@@ -134,7 +127,10 @@ class Events:
         at = np.minimum(np.searchsorted(self._cells, keys), max(0, len(self._cells) - 1))
         found = (self._cells[at] == keys) if len(self._cells) else np.zeros(keys.shape, bool)
         chances = self._chances[np.where(found, at, len(self._cells))]  # [M, sets, 2]
-        return np.asarray((chances * self._weights[self._row(features[:, 0])]).sum(axis=1))
+        mean = (chances * self._weights[self._row(features[:, 0])]).sum(axis=1)
+        # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
+        untried = [key not in self._exact for key in _exact(features).tolist()]
+        return np.column_stack([mean, untried])
 
 
 def _sums(cell: Array, rows: Array, cells: int) -> Array:
@@ -153,7 +149,7 @@ def _pure(counts: Array) -> Array:
 
 
 def _steady(counts: Array) -> Array:
-    """Counts in which an event that is always the same weighs a power of two: the fit then changes only when they double."""
+    """Counts in which an event that is always the same weighs a power of two: its fit changes when they double."""
     times = np.maximum(counts[:, :1], 1)
     return np.where(_pure(counts)[:, None], counts * 2.0 ** np.floor(np.log2(times)) / times, counts)
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from cortex.types import Array, CortexError, Vocabulary
 
+from .memo import Memo
+
 Key = tuple[int, int, int]
 """action, code in front, code carried."""
 Outcome = tuple[int, int, int]
@@ -45,7 +47,7 @@ class Interactions:
         self.levels = [[_field(name) for name in level.split()] for level in levels]
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         self._coarse: list[dict[tuple[int, ...], list[Key]]] = [{} for _ in self.levels]
-        self._memo: dict[int, tuple[bool, int, int, float]] = {}
+        self._memo = Memo(4)  # moved, front, carried, novelty
         self._usual: dict[int, tuple[Effect, float]] = {}
         self._known: dict[int, float] = {}
 
@@ -75,15 +77,13 @@ class Interactions:
     def predict(self, action: Array, front: Array, carried: Array) -> tuple[Array, Array, Array, Array]:
         """What would happen: moved, front after, carried after, novelty; all [M]."""
         packed = (action.astype(np.int64) << 48) | (front.astype(np.int64) << 24) | carried.astype(np.int64)
-        distinct, inverse = np.unique(packed, return_inverse=True)
-        answers = []
-        for key in distinct.tolist():
-            answer = self._memo.get(key)
-            if answer is None:
-                answer = self._memo[key] = self._predict(key >> 48, (key >> 24) & 0xFFFFFF, key & 0xFFFFFF)
-            answers.append(answer)
-        table = np.array(answers, np.float64).reshape(-1, 4)[inverse]
-        return table[:, 0] > 0.5, table[:, 1].astype(np.int32), table[:, 2].astype(np.int32), table[:, 3]
+
+        def ask(rows: Array) -> Array:
+            asked = zip(action[rows].tolist(), front[rows].tolist(), carried[rows].tolist())
+            return np.array([self._predict(*key) for key in asked], np.float64)
+
+        told = self._memo(packed, ask)
+        return told[:, 0] > 0.5, told[:, 1].astype(np.int32), told[:, 2].astype(np.int32), told[:, 3]
 
     def tried(self, action: int, front: int, carried: int) -> int:
         """How often exactly this was done."""
