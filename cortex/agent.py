@@ -50,9 +50,10 @@ class Trace:
     followed: Array  # [B] bool, it came from a line that search had found before
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Agent:
-    """The parts of one mind. Parts are not swapped: nights change their tensors in place, ``lesioned`` makes another agent."""
+    """The parts of one mind. Parts are not swapped: nights change their tensors in place, ``lesioned`` makes another
+    agent."""
 
     config: Config
     senses: Senses
@@ -68,6 +69,11 @@ class Agent:
     bodies: Any = None  # the vector environment that it learns in, where it has one
     generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))  # for `predict` alone
 
+    def __repr__(self) -> str:
+        lesions = f", lesion={','.join(self.config.lesion)}" if self.config.lesion else ""
+        lived = f"{self.hippocampus.store.steps} steps remembered, {int(self.habit.nights)} nights"
+        return f"Agent({self.motor.actions} actions, {lived}{lesions})"
+
     def act(
         self,
         carry: Carry,
@@ -76,7 +82,8 @@ class Agent:
         generator: np.random.Generator,
         temperature: float | None = None,
     ) -> tuple[Array, Carry, Trace]:
-        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode. Changes neither rows nor weights."""
+        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode. Changes neither rows
+        nor weights."""
         scene = self.senses(observation)
         percept = self.multimodal(scene)
         context, state = self.context(carry.context, scene, percept, first, self.imagination.motions)
@@ -181,8 +188,7 @@ class Agent:
 
         Hand the returned state to the next call: it is short-term memory. ``episode_start`` [B] marks bodies that begin
         an episode. ``stable_baselines3.common.evaluation.evaluate_policy(agent, env)`` works as it is. The vector
-        environments of stable-baselines3 cannot hold words: an agent that is to be evaluated there is made behind
-        ``minigrid.wrappers.ImgObsWrapper`` or ``gymnasium.wrappers.FilterObservation(env, ["image", "direction"])``.
+        environments of stable-baselines3 cannot hold words: there, give it ``cortex.envs.words.WordsAsBytes(env)``.
         """
         from cortex import face
 

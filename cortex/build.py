@@ -1,4 +1,5 @@
-"""From a config and the spaces of an environment to an agent: the only place that sees the settings and all the parts."""
+"""From a config and the spaces of an environment to an agent: the only place that sees the settings and all the
+parts."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ def build(
     """
     if not isinstance(action_space, spaces.Discrete) or action_space.n > MOST_ACTIONS:
         raise CortexError(
-            f"The action space is {action_space}, and only Discrete spaces of up to {MOST_ACTIONS} actions are supported; a wrapper that "
-            "offers the actions as a Discrete space would do."
+            f"The action space is {action_space}, and only Discrete spaces of up to {MOST_ACTIONS} actions are "
+            "supported; a wrapper that offers the actions as a Discrete space would do."
         )
     actions = int(action_space.n)
     senses = like.senses if like else Senses.for_space(observation_space, text_model=config.encoders.text)

@@ -33,7 +33,8 @@ class Ended:
 def living(
     agent: Agent, bodies: Bodies, seed: int, generator: np.random.Generator, temperature: float | None = None
 ) -> Iterator[tuple[Trace, Array, Outcome, list[Ended]]]:
-    """Act, step by step and without end; the caller observes. Yields trace, actions, outcome and the episodes that ended."""
+    """Act, step by step and without end; the caller observes. Yields trace, actions, outcome and the episodes that
+    ended."""
     observation, _ = bodies.reset(seed=seed)
     count = bodies.num_envs
     carry = agent.initial(count)

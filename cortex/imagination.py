@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cortex.modules.context import moved
+from cortex.modules.context import front_of, moved
 from cortex.modules.hippocampus.memo import Memo
-from cortex.modules.hippocampus.memory import Hippocampus, front_of
+from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.planner import Expansion
 from cortex.modules.world_model import WorldModel
 from cortex.types import MODALITIES, TURN, UNSEEN, Array, Motions, Place, State, Vocabulary, take
@@ -91,7 +91,7 @@ class Imagination:
 
     def sign(self, state: State) -> Array:
         """What is seen of the present at once [B], to be held against what a plan foretold."""
-        return state.code if state.place is None else seen(state.place, self.motions)
+        return state.code if state.place is None else seen(state.place)
 
     def model(self, state: State, situation: Array) -> MappedModel | WholeModel:
         """What the planner searches from ``state``."""
@@ -166,7 +166,8 @@ class MappedModel:
         cells[row, nodes.cell[row, slot]] = nodes.code[row, slot]
         shape = (len(cells), self.size, self.size)
         carried = nodes.carried.astype(self.place.carried.dtype)
-        return Place(cells.reshape(shape), nodes.pose, carried, self.place.mission[nodes.root])
+        ahead = front_of(nodes.pose, self.motions, self.size)
+        return Place(cells.reshape(shape), nodes.pose, ahead, carried, self.place.mission[nodes.root])
 
     def expand(self, nodes: Mapped) -> Expansion:
         parts, count, actions = self.parts, len(nodes.root), self.parts.actions
@@ -296,10 +297,9 @@ def signature(pose: Array, carried: Array, front: Array) -> Array:
     )
 
 
-def seen(place: Place, motions: Motions) -> Array:
+def seen(place: Place) -> Array:
     """The signature [B] of the present, to be held against a plan's expectation."""
-    size = place.cells.shape[1]
-    ahead = front_of(place.pose, motions, size)
+    size, ahead = place.cells.shape[1], place.ahead
     front = place.cells[np.arange(len(ahead)), ahead[:, 0], ahead[:, 1]]
     return signature(place.pose % np.array([size, size, 4]), place.carried, front.astype(np.int64))
 

@@ -13,6 +13,7 @@ import numpy as np
 from cortex.imagination import Mapped, MappedModel, focus_tokens
 from cortex.modules import habit, planner, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
+from cortex.modules.hippocampus.memory import met_of
 from cortex.replay import moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
 
@@ -71,7 +72,9 @@ class Lessons:
     probe: Array  # [n] bool, kept aside to judge the night
 
 
-def night(agent: Agent, generator: np.random.Generator, progress: Progress | None = None, shuffled: bool = False) -> dict[str, Any]:
+def night(
+    agent: Agent, generator: np.random.Generator, progress: Progress | None = None, shuffled: bool = False
+) -> dict[str, Any]:
     """One night: settle, learn the world, choose and search again, distil, guard. Returns what it did.
 
     ``shuffled`` gives every state another state's targets: a control that must teach nothing.
@@ -163,14 +166,15 @@ def transitions(agent: Agent, before: State, after: State) -> tuple[Array, Array
         tokens = agent.codebook.decode(before.codes), agent.codebook.decode(after.codes)
         grid = bool((agent.senses.layout.modality == MODALITIES["grid"]).any())
         return *tokens, np.zeros(len(before.code), bool), np.full(len(before.code), not grid)
-    codes, codes_after, moved = agent.hippocampus.met(before.place, after.place)
+    codes, codes_after, moved = met_of(before.place, after.place)
     words = agent.codebook.decode(before.codes[:, agent.context.words])
     seen = (codes[:, 0] > 0) & (codes_after[:, 0] > 0)
     return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved, seen
 
 
 def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> Remembered:
-    """States to search again: half of them today's, half older, balanced by situation; whole episodes are kept for the probe."""
+    """States to search again: half of them today's, half older, balanced by situation; whole episodes are kept for
+    the probe."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes])
@@ -193,7 +197,9 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
     return join(chosen)
 
 
-def search_again(agent: Agent, chosen: Remembered, generator: np.random.Generator, progress: Progress | None) -> Lessons:
+def search_again(
+    agent: Agent, chosen: Remembered, generator: np.random.Generator, progress: Progress | None
+) -> Lessons:
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
     lessons = []
     share = agent.config.sleep.dream
@@ -227,7 +233,7 @@ def _search(agent: Agent, chosen: Remembered) -> Lessons:
 
 
 def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> Remembered:
-    """States that a few imagined steps lead to: what the day did not happen to pass through (REM sleep, Hobson 2009)."""
+    """States that a few imagined steps lead to, which the day did not pass through (REM sleep, Hobson 2009)."""
     states = chosen.state
     model = agent.imagination.calm().model(states, chosen.situation)
     assert isinstance(model, MappedModel) and states.place is not None
@@ -255,9 +261,15 @@ def _pairs(a: Mapped, b: Mapped) -> Iterator[tuple[Array, Array]]:
 
 
 def distil(
-    agent: Agent, lessons: Lessons, report: Report, generator: np.random.Generator, progress: Progress | None, shuffled: bool
+    agent: Agent,
+    lessons: Lessons,
+    report: Report,
+    generator: np.random.Generator,
+    progress: Progress | None,
+    shuffled: bool,
 ) -> None:
-    """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned yet."""
+    """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
+    yet."""
     rows = np.flatnonzero(lessons.known & ~lessons.probe)
     if len(rows) == 0:
         return
@@ -270,7 +282,16 @@ def distil(
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
     tell = None if progress is None else lambda update, losses: progress("habit", update + 1, sleep.steps, losses)
     losses = habit.fit(
-        agent.habit, learn.scene, learn.targets, learn.value, weight, sleep.steps, sleep.batch, sleep.learning_rate, generator, tell
+        agent.habit,
+        learn.scene,
+        learn.targets,
+        learn.value,
+        weight,
+        sleep.steps,
+        sleep.batch,
+        sleep.learning_rate,
+        generator,
+        tell,
     )
     aside = take(lessons, np.flatnonzero(lessons.known & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)
@@ -294,7 +315,9 @@ def agreement(agent: Agent, lessons: Lessons) -> float:
 
 def _mass(agent: Agent, lessons: Lessons) -> Array:
     """The habit's probability of an action that search would choose [n]."""
-    parts = [take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)]
+    parts = [
+        take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)
+    ]
     return np.concatenate([(agent.habit(p.scene).prior * p.best).sum(axis=1) for p in parts])
 
 

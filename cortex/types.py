@@ -128,6 +128,7 @@ class Place:
 
     cells: Array  # [B, S, S] int32 codes, UNSEEN where never seen; wraps around
     pose: Array  # [B, 3] int: row, column, heading in quarter turns
+    ahead: Array  # [B, P] int: the cell of the map that the agent's actions touch
     carried: Array  # [B] int32, code in the agent's own cell of the view (what it holds)
     mission: Array  # [B] int64, identity of the scene's words (0 without words)
 
@@ -210,7 +211,8 @@ class Encoder(Protocol):
 
 
 class Vocabulary(Protocol):
-    """Interns tokens: equal tokens have equal codes, and UNSEEN stands for none. A cache of perception, not knowledge."""
+    """Interns tokens: equal tokens have equal codes, and UNSEEN stands for none. A cache of perception, not
+    knowledge."""
 
     @property
     def size(self) -> int: ...

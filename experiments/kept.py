@@ -1,8 +1,9 @@
 """What a life keeps: the demo's life for several seeds, and the controls that must fail.
 
-Score = (success - that of the best constant action distribution) / (1 - same), on layouts that no day had. The evening's agent has memory and
-search; the morning's has its hippocampus cleared and its search off: what it still does is in its weights. Controls: no night,
-and a night on shuffled targets. A life that was stopped goes on where it was.
+Score = (success - that of the best constant action distribution) / (1 - same), on layouts that no day had. The
+evening's agent has memory and search; the morning's has its hippocampus cleared and its search off: what it still
+does is in its weights. Controls: no night, and a night on shuffled targets. A life that was stopped goes on where it
+was.
 """
 
 from __future__ import annotations

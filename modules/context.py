@@ -17,7 +17,8 @@ MATCH, MISMATCH = np.log([0.95, 0.005])
 """Log likelihood of a cell that shows what the map says, or another thing."""
 
 SMOOTH, ROUGH = np.log([0.9, 0.1])
-"""The same of a cell that the map does not know, where one beside it shows the same, and elsewhere: worlds are smooth."""
+"""The same of a cell that the map does not know, where one beside it shows the same, and elsewhere: worlds are
+smooth."""
 
 TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
@@ -92,7 +93,8 @@ class Context:
     def step(
         self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
     ) -> tuple[Carry, State]:
-        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made from the codes."""
+        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made from the
+        codes."""
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
         trace = decay * carry.trace + (1 - decay) * percept.latent
@@ -149,7 +151,7 @@ class Context:
         if self.length < self.size * self.size:
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
         carried = view[:, own][:, 0] if own.any() else np.zeros(len(codes), np.int32)
-        return carry, Place(cells, pose, carried, np.zeros(len(codes), np.int64))
+        return carry, Place(cells, pose, front_of(pose, motions, self.size), carried, np.zeros(len(codes), np.int64))
 
     def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
@@ -178,6 +180,12 @@ def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
     """Where cells of the view lie on the map: ``pose`` [B, 3], ``view`` [n, P] -> [B, n, P]."""
     offset = np.einsum("bij,nj->bni", TURN[pose[:, 2]], view - own)
     return np.asarray((pose[:, None, :2] + offset) % size)
+
+
+def front_of(pose: Array, motions: Motions, size: int) -> Array:
+    """The cell of the map [n, P] in front of ``pose`` [n, 3], on a map of side ``size``."""
+    offset = TURN[pose[:, 2]] @ (motions.front - motions.own)
+    return np.asarray((pose[:, :2] + offset) % size)
 
 
 def moved(pose: Array, action: Array, motions: Motions) -> Array:

@@ -108,8 +108,8 @@ class HabitPolicy(nn.Module):
         return Habit(prior.numpy(), torch.sigmoid(value).numpy(), confidence.numpy())
 
     def attend(self, scene: Scene) -> None:
-        """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that says nothing
-        (Mu & Viswanath 2018)."""
+        """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that
+        says nothing (Mu & Viswanath 2018)."""
         words, entry = spoken(scene)
         tokens = torch.from_numpy(scene.tokens[words])
         times = torch.bincount(entry, minlength=ENTRIES).clamp(min=1)
@@ -152,7 +152,8 @@ class HabitPolicy(nn.Module):
             return
         with torch.inference_mode():
             outputs = [
-                self.forward(*tensors(self.hear(part(scene, rows)))) for rows in np.array_split(scored, len(scored) // 512 + 1)
+                self.forward(*tensors(self.hear(part(scene, rows))))
+                for rows in np.array_split(scored, len(scored) // 512 + 1)
             ]
             policy, evidence = (torch.cat([o[i] for o in outputs]) for i in (0, 1))
             action = policy.argmax(dim=-1)

@@ -1,7 +1,7 @@
 """The motor: turns a plan into an action, and follows the plan while what it foretold comes true.
 
-Actions of a Discrete space stand as they are. A line of actions found by search is a motor intention: it is carried out without
-searching again until something unexpected is seen (Botvinick 2008, on the hierarchy of action).
+Actions of a Discrete space stand as they are. A line of actions found by search is a motor intention: it is carried
+out without searching again until something unexpected is seen (Botvinick 2008, on the hierarchy of action).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Line:
 
 
 class Motor:
-    """Chooses among ``actions`` actions; ``temperature`` 0 takes the likeliest, 1 draws from the plan. Lines are up to ``length`` long."""
+    """Chooses among ``actions`` actions; ``temperature`` 0 takes the likeliest, 1 draws from the plan. Lines are up
+    to ``length`` long."""
 
     def __init__(self, actions: int, temperature: float, length: int) -> None:
         self.actions, self.temperature, self.length = actions, temperature, length

@@ -72,6 +72,18 @@ def test_predict_wins_with_words_too(walker: cortex.Agent) -> None:
     assert won
 
 
+def test_words_pass_through_stable_baselines3_as_bytes(walker: cortex.Agent) -> None:
+    evaluation = pytest.importorskip("stable_baselines3.common.evaluation")
+    from stable_baselines3.common.monitor import Monitor
+
+    from cortex.envs.words import WordsAsBytes
+
+    mean, _ = evaluation.evaluate_policy(walker, Monitor(WordsAsBytes(gymnasium.make(EMPTY))), n_eval_episodes=3)
+    assert mean > 0.8
+    with pytest.raises(cortex.CortexError, match=r"WordsAsBytes\(env, length="):
+        WordsAsBytes(gymnasium.make(EMPTY), length=4).reset()
+
+
 def test_predict_is_the_same_for_one_and_for_many(walker: cortex.Agent) -> None:
     env = gymnasium.make(EMPTY)
     observation, _ = env.reset(seed=0)

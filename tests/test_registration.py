@@ -22,7 +22,8 @@ def rows(task: str, seed: int) -> tuple[Registration, Array, Array, Array]:
 
 
 def assert_true(motions: Motions, own: tuple[int, int] = (3, 6), front: tuple[int, int] = (3, 5)) -> None:
-    """Turns are quarter turns about the own cell, each its own way; walking brings the front cell; nothing else moves."""
+    """Turns are quarter turns about the own cell, each its own way; walking brings the front cell; nothing else
+    moves."""
     assert motions.resolved
     assert tuple(motions.own) == own and tuple(motions.front) == front
     assert motions.rotation.tolist() == [1, 3, 0, 0, 0, 0, 0]

@@ -73,6 +73,13 @@ class Sense:
             raise CortexError(f"{self.name}: expected {self.encoder.accepts}, got an array of dtype {array.dtype}")
         return array
 
+    def words(self, values: Any) -> Any:
+        """Where a string is wanted and UTF-8 bytes are given, uint8 [length] or [B, length], the string or strings."""
+        if self.shape is not None or not isinstance(values, np.ndarray) or values.dtype != np.uint8:
+            return values
+        said = [bytes(row).rstrip(b"\0").decode(errors="replace") for row in values.reshape(-1, values.shape[-1])]
+        return said if values.ndim > 1 else said[0]
+
     def complaint(self, value: Any, body: int) -> str:
         """Say what is wrong with one body's value."""
         return f"{self.name} of body {body}: expected {self.encoder.accepts}, got {_excerpt(value)}"
@@ -171,7 +178,7 @@ class Senses:
                 raise CortexError(
                     f"expected an observation without keys, got a dict of {sorted(map(str, observation))}"
                 )
-            return [observation]
+            return [self.parts[0].words(observation)]
         wanted = [part.key for part in self.parts]
         if not isinstance(observation, dict):
             raise CortexError(f"expected an observation with the keys {wanted}, got {type(observation).__name__}")
@@ -181,7 +188,7 @@ class Senses:
         for key in observation:
             if key not in wanted:
                 raise CortexError(f"{_name(key)} is not known: expected {wanted}, got {list(observation)}")
-        return [observation[key] for key in wanted]
+        return [part.words(observation[key]) for part, key in zip(self.parts, wanted, strict=True)]
 
     def _read(self, observation: Any) -> list[Any]:
         values = [part.read(value) for part, value in zip(self.parts, self._split(observation), strict=True)]

@@ -1,8 +1,9 @@
 """Forgetting: the power curve of retention, and who goes when the capacity is full.
 
-Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9 after one stability S (FSRS-6; Wixted & Ebbesen 1991 for the
-power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of salience times retention,
-and a random share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
+Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9 after one stability S (FSRS-6; Wixted
+& Ebbesen 1991 for the power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of
+salience times retention, and a random share of them, the reservoir, is judged by lot alone, so that what salience
+overlooks keeps a chance.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The hippocampus: rows are the truth; everything else here is a closed-form statistic of them.
 
-It observes step by step, keeps whole episodes, and answers three questions: what was like this (recall), what happens when
-this meets that (interactions, events, scenes), and how does my body move the view (motions). With ``capacity`` 0 it knows nothing:
-an empty memory on the first morning is the lesioned memory.
+It observes step by step, keeps whole episodes, and answers three questions: what was like this (recall), what happens
+when this meets that (interactions, events, scenes), and how does my body move the view (motions). With ``capacity`` 0
+it knows nothing: an empty memory on the first morning is the lesioned memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from cortex.types import (
     MODALITIES,
-    TURN,
     UNSEEN,
     Array,
     Episode,
@@ -132,7 +131,8 @@ class Hippocampus:
         outcome: Outcome,
         after: State,
     ) -> bool:
-        """Take in one step of every body; True where the body schema changed, so that the statistics have to be learned anew."""
+        """Take in one step of every body; True where the body schema changed, so that the statistics have to be
+        learned anew."""
         if self.capacity == 0:
             return False
         while len(self.unfinished) < len(action):
@@ -140,8 +140,8 @@ class Hippocampus:
         rows = np.flatnonzero(outcome.valid)
         latent, latent_after = percepts[0].latent, percepts[1].latent
         self.learn(
-            take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows], outcome.terminated[rows],
-            take(after, rows), latent_after[rows],
+            take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
+            outcome.terminated[rows], take(after, rows), latent_after[rows],
         )  # fmt: skip
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
@@ -158,7 +158,7 @@ class Hippocampus:
             part.salience.append(float(salience[b]))
             part.after = after.codes[b]
             if outcome.done[b]:
-                self._finish(b, after.codes[b], outcome)
+                self._finish(int(b), after.codes[b], outcome)
         return self._register(before, action, outcome, after)
 
     def learn(
@@ -178,29 +178,15 @@ class Hippocampus:
         self.scenes.learn(entries, action, reward, terminated, followed)
         if before.place is None or after.place is None:
             return
-        met, met_after, moved = self.met(before.place, after.place)
+        met, met_after, moved = met_of(before.place, after.place)
         rows = np.flatnonzero((met[:, 0] != UNSEEN) & (met_after[:, 0] != UNSEEN))
         self.interactions.learn(
             action[rows], met[rows, 0], met[rows, 1], moved[rows], met_after[rows, 0], met_after[rows, 1]
         )
-        new, ahead = after.place, self.ahead(after.place)
-        front = new.cells[np.arange(len(action)), ahead[:, 0], ahead[:, 1]]
+        new = after.place
+        front = new.cells[np.arange(len(action)), new.ahead[:, 0], new.ahead[:, 1]]
         event = [action, moved, met_after[:, 2], front, new.carried, new.mission, situation]
         self.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated)
-
-    def met(self, before: Place, after: Place) -> tuple[Array, Array, Array]:
-        """What the agent met: codes [n, 3] in front, carried and under it, the same cell, hold and footing after, and whether it moved [n]."""
-        body, at, size = np.arange(len(before.pose)), self.ahead(before), before.cells.shape[1]
-        told = []
-        for place in (before, after):
-            row, column = (place.pose[:, :2] % size).T
-            under = place.cells[body, row, column]
-            told.append(np.stack([place.cells[body, at[:, 0], at[:, 1]], place.carried, under], axis=1))
-        return told[0], told[1], (before.pose != after.pose).any(axis=1)
-
-    def ahead(self, place: Place) -> Array:
-        """The cell of the map [B, P] that the agent faces."""
-        return front_of(place.pose, self.motions, place.cells.shape[1])
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""
@@ -316,7 +302,13 @@ class Hippocampus:
         return True
 
 
-def front_of(pose: Array, motions: Motions, size: int) -> Array:
-    """The cell of the map [n, P] in front of ``pose`` [n, 3], on a map of side ``size``."""
-    offset = TURN[pose[:, 2]] @ (motions.front - motions.own)
-    return np.asarray((pose[:, :2] + offset) % size)
+def met_of(before: Place, after: Place) -> tuple[Array, Array, Array]:
+    """What the agent met: codes [n, 3] in front, carried and under it, the same cell, hold and footing after, and
+    whether it moved [n]."""
+    body, at, size = np.arange(len(before.pose)), before.ahead, before.cells.shape[1]
+    told = []
+    for place in (before, after):
+        row, column = (place.pose[:, :2] % size).T
+        under = place.cells[body, row, column]
+        told.append(np.stack([place.cells[body, at[:, 0], at[:, 1]], place.carried, under], axis=1))
+    return told[0], told[1], (before.pose != after.pose).any(axis=1)

@@ -1,9 +1,10 @@
 """Registration: which rigid motion of the view each action makes, found from pairs of scenes.
 
-Each action scores every rigid motion of the view by its likelihood: a cell that the motion brings from a seen cell should show
-the same code, a cell that it brings from outside shows codes at their base rate. Walking into a wall leaves the view as it is,
-so an action's likelihood mixes the motion with standing still. The turns' fixed point is the agent's own cell; the cell that
-walking brings under the agent is the one in front. (Biology: the body schema learned from efference copies, Wolpert 1998.)
+Each action scores every rigid motion of the view by its likelihood: a cell that the motion brings from a seen cell
+should show the same code, a cell that it brings from outside shows codes at their base rate. Walking into a wall
+leaves the view as it is, so an action's likelihood mixes the motion with standing still. The turns' fixed point is
+the agent's own cell; the cell that walking brings under the agent is the one in front. (Biology: the body schema
+learned from efference copies, Wolpert 1998.)
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ EVIDENCE = 12.0
 CLEAR = 2.0
 """Nats by which one step must favour moving or standing to count as a clear case."""
 TOUCHED = 2
-"""Cells that change when an action acts instead of moves: the one that it touches, and the own one, which shows what is held."""
+"""Cells that change when an action acts instead of moves: the one that it touches, and the own one, which shows what
+is held."""
 TRIALS = 4
 """Rows of every action that must exist before anything is concluded."""
 ROWS = 64
@@ -35,8 +37,8 @@ def silent(actions: int) -> Motions:
 def hypotheses(position: Array) -> tuple[Array, Array, Array]:
     """All rigid motions that keep at least a quarter of the view in sight.
 
-    ``position`` [N, P] int. Returns rotation [H], shift [H, P] and source [H, N]: the token that the motion brings to each
-    place, -1 where it comes from outside. Standing still is the first.
+    ``position`` [N, P] int. Returns rotation [H], shift [H, P] and source [H, N]: the token that the motion brings to
+    each place, -1 where it comes from outside. Standing still is the first.
     """
     low, high = position.min(axis=0), position.max(axis=0)
     size = high - low + 1
@@ -59,7 +61,8 @@ def hypotheses(position: Array) -> tuple[Array, Array, Array]:
 
 
 def likelihood(before: Array, after: Array, source: Array, base: Array) -> Array:
-    """Log likelihood [T, H] of each motion for each pair of scenes; ``before``, ``after`` [T, N] codes, ``base`` [V] base rates."""
+    """Log likelihood [T, H] of each motion for each pair of scenes; ``before``, ``after`` [T, N] codes, ``base`` [V]
+    base rates."""
     origin = np.where(source >= 0, before[:, np.maximum(source, 0)], UNSEEN)  # [T, H, N]
     seen = (after != UNSEEN)[:, None]
     rate = base[after][:, None]
@@ -122,7 +125,8 @@ class Registration:
         return Motions(rotation, shift, own, front, blocked, True, version)
 
     def _own(self, rotation: Array, shift: Array) -> Array | None:
-        """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each other."""
+        """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each
+        other."""
         points = set()
         for r, t in zip(rotation, shift, strict=True):
             if r != 0:
@@ -138,7 +142,7 @@ class Registration:
         return (self.position.min(axis=0) + self.position.max(axis=0)) // 2
 
     def _blocked(self, before: Array, clear: list[tuple[Array, Array]], front: Array) -> Array:
-        """Chance, by code in front, that walking leaves the agent where it is: .1, .5 or .9, so that it settles soon."""
+        """Chance, by code in front, that walking leaves the agent in place: .1, .5 or .9, so that it settles soon."""
         at = np.flatnonzero((self.position == front).all(axis=1))
         codes = int(before.max()) + 1
         stood, walked = np.zeros(codes), np.zeros(codes)

@@ -56,7 +56,8 @@ class Scenes:
         return np.array([self.entry[key] for key in code.tolist()], np.int64)
 
     def learn(self, before: Array, action: Array, reward: Array, ended: Array, after: Array) -> None:
-        """Count what followed: entries ``before`` and ``after``, ``action``, ``reward`` and whether the game ended there; all [n]."""
+        """Count what followed: entries ``before`` and ``after``, ``action``, ``reward`` and whether the game ended
+        there; all [n]."""
         for i, key in enumerate(zip(before.tolist(), action.tolist(), strict=True)):
             if key not in self.follows:
                 self.follows[key], self.ends[key] = Counter(), np.zeros(3)
@@ -71,7 +72,7 @@ class Scenes:
         self.row[entries] = row
 
     def search(self, latent: Array) -> tuple[Array, Array, Array]:
-        """The nearest memories of ``latent`` [B, D]: rows [B, K], entries [B, K] (-1 for none) and similarity [B, K]."""
+        """The nearest memories of ``latent`` [B, D]: rows [B, K], entries [B, K] (-1: none), similarity [B, K]."""
         if len(self.entry) == 0 or self.recall == 0:
             none = np.full((len(latent), self.recall), -1, np.int64)
             return none, none, np.zeros(none.shape, np.float32)
@@ -95,7 +96,8 @@ class Scenes:
         return np.where(tried > 1e-3, mean, 0).astype(np.float32), tried.astype(np.float32)
 
     def predict(self, code: int, action: int) -> tuple[int, float, float] | None:
-        """The likeliest next entry after ``action`` in exactly this scene, the mean reward and the chance of an end; None if untried."""
+        """The likeliest next entry after ``action`` in exactly this scene, the mean reward and the chance of an end;
+        None if untried."""
         entry = self.entry.get(code)
         follows = None if entry is None else self.follows.get((entry, action))
         if follows is None or entry is None:

@@ -25,7 +25,8 @@ class Situations:
         return len(self.counts)
 
     def recognise(self, latent: Array) -> Array:
-        """The situation [B] of an episode that begins with ``latent`` [B, D]; the next free number where it is like none."""
+        """The situation [B] of an episode that begins with ``latent`` [B, D]; the next free number where it is like
+        none."""
         new = len(self.counts)
         if new == 0:
             return np.zeros(len(latent), np.int32)
