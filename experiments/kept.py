@@ -8,12 +8,19 @@ was.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from experiments import common
 
 ARMS = ("evening", "morning_habit", "no_night", "shuffled")
+LOOKS = {
+    "evening": ("evening, memory and search", "#0f766e"),
+    "morning_habit": ("morning, neither: the weights alone", "#b45309"),
+    "no_night": ("the same without a night", "#94a3b8"),
+    "shuffled": ("after a night on shuffled targets", "#cbd5e1"),
+}
 COLUMNS = ("seed", "task", *ARMS, *(f"{arm}_success" for arm in ARMS), "constant_success", "kept", "weights_unchanged")
 
 
@@ -37,7 +44,9 @@ def main() -> None:
         lives.append(summary(live(load(block, *options.set, f"seed={seed}", f"folder={folder}"))))
     table = [row for told in lives for row in rows(told)]
     common.write_csv(options.out, table, COLUMNS)
-    common.last_line({"experiment": "kept", "quick": options.quick, "out": str(options.out), **headline(table, lives)})
+    told = headline(table, lives)
+    draw(options.out, told, dict.fromkeys(row["task"] for row in table))
+    common.last_line({"experiment": "kept", "quick": options.quick, "out": str(options.out), **told})
 
 
 def rows(told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,6 +80,34 @@ def headline(table: list[dict[str, Any]], lives: list[dict[str, Any]]) -> dict[s
                     by_seed.setdefault(row["seed"], []).append(row[column])
             told[name][column] = figure([sum(values) / len(values) for values in by_seed.values()])
     return told
+
+
+def draw(out: Path, told: dict[str, Any], tasks: Iterable[str]) -> None:
+    """Draw the arms side by side for each task, with their intervals."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8.4, 3.2))
+    names = list(tasks)
+    for i, (arm, (label, colour)) in enumerate(LOOKS.items()):
+        for j, task in enumerate(names):
+            found = told[task][arm]
+            if found is not None:
+                at, height = j + (i - 1.5) * 0.2, found["value"]
+                axes.bar(at, height, 0.18, color=colour, label=label if j == 0 else None)
+                axes.plot([at, at], [found["low"], found["high"]], color="#0f172a", lw=1)
+    axes.axhline(0, color="#64748b", lw=0.8)
+    axes.set_xticks(range(len(names)), [name.removeprefix("MiniGrid-").removesuffix("-v0") for name in names])
+    axes.set_ylabel("score (0 = best constant actions)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylim(min(-0.2, axes.get_ylim()[0]), 1.1)
+    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16), fontsize=8)
+    figure.tight_layout()
+    for suffix in (".png", ".svg"):
+        figure.savefig(out.with_suffix(suffix), dpi=150)
+    pyplot.close(figure)
 
 
 def figure(values: list[float]) -> dict[str, float] | None:
