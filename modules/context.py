@@ -17,8 +17,7 @@ MATCH, MISMATCH = np.log([0.95, 0.005])
 """Log likelihood of a cell that shows what the map says, or another thing."""
 
 SMOOTH, ROUGH = np.log([0.9, 0.1])
-"""The same of a cell that the map does not know, where one beside it shows the same, and elsewhere: worlds are
-smooth."""
+"""The same of a cell that the map does not know: one beside it shows the same, or none does. Worlds are smooth."""
 
 TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
@@ -93,8 +92,7 @@ class Context:
     def step(
         self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
     ) -> tuple[Carry, State]:
-        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made from the
-        codes."""
+        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made of them."""
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
         trace = decay * carry.trace + (1 - decay) * percept.latent
@@ -121,8 +119,8 @@ class Context:
     def _map(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
         """Where am I, and what does the map say now."""
         body = np.arange(len(codes))
-        cells = np.where(fresh[:, None, None], UNSEEN, carry.cells)
-        seen = np.where(fresh[:, None, None], 0, carry.seen)
+        cells, seen = carry.cells.copy(), carry.seen.copy()
+        cells[fresh], seen[fresh] = UNSEEN, 0
         middle = np.array([self.size // 2, self.size // 2, 0])
         pose = np.where(fresh[:, None], middle, carry.pose)
         view = codes[:, self.grid]
@@ -148,7 +146,7 @@ class Context:
         cells[rows, *at[rows, columns].T] = shown[rows, columns]
         seen[rows, *at[rows, columns].T] = carry.clock[rows]
         carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
-        if self.length < self.size * self.size:
+        if (carry.clock >= max(1, self.length)).any():
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
         carried = view[:, own][:, 0] if own.any() else np.zeros(len(codes), np.int32)
         return carry, Place(cells, pose, front_of(pose, motions, self.size), carried, np.zeros(len(codes), np.int64))
@@ -178,8 +176,8 @@ class Context:
 
 def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
     """Where cells of the view lie on the map: ``pose`` [B, 3], ``view`` [n, P] -> [B, n, P]."""
-    offset = np.einsum("bij,nj->bni", TURN[pose[:, 2]], view - own)
-    return np.asarray((pose[:, None, :2] + offset) % size)
+    offset = np.einsum("hij,nj->hni", TURN, view - own)  # once a heading, not once a body
+    return np.asarray((pose[:, None, :2] + offset[pose[:, 2]]) % size)
 
 
 def front_of(pose: Array, motions: Motions, size: int) -> Array:
