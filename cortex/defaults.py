@@ -162,6 +162,7 @@ BLOCKS: dict[str, list[str]] = {
         "life.tasks=[MiniGrid-GoToDoor-5x5-v0,MiniGrid-MultiRoom-N2-S4-v0,MiniGrid-KeyCorridorS3R1-v0]",
         "life.days=3",
         "life.steps=2000",
+        "sleep.steps=2000",
         "life.bodies=8",
     ],
     "minigrid": ["life.bodies=16"],
