@@ -203,10 +203,10 @@ class MappedModel:
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
-        likely, stops = chance >= LIKELY, lost | full | (novelty >= OPAQUE)
+        likely, stops = chance >= LIKELY, lost | full | (novelty >= OPAQUE) | (end >= LIKELY)
         hoped = chance * worth
         reward = np.where(likely, hoped, 0.0)
-        ended = np.where(stops, 1.0, np.where(end >= LIKELY, end, 0.0))
+        ended = stops.astype(float)
         bonus = parts.novelty * novelty + parts.event * untried * (1 - end * (1 - chance))
         if parts.event > 0:
             bonus += np.where(likely, 0.0, hoped)
@@ -345,7 +345,7 @@ class WholeModel:
             code[rows] = identity(tokens[rows])
         shape = (count, actions)
         opaque = novelty >= OPAQUE
-        ended = np.where(opaque, 1.0, np.where(end >= LIKELY, end, 0.0))
+        ended = (opaque | (end >= LIKELY)).astype(float)
         children = Whole(nodes.root[parent], code, tokens)
         return Expansion(
             children, code.reshape(shape), reward.reshape(shape), ended.reshape(shape),

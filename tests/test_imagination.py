@@ -1,0 +1,140 @@
+"""Imagination against reality: what memory foretells is what then happens, and search through it finds the real way."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cortex
+from cortex.day import live_day, living
+from cortex.imagination import CHANGES, Mapped, MappedModel
+from cortex.modules.hippocampus.memo import Memo
+from cortex.types import UNSEEN, Array
+
+TASK = "MiniGrid-DoorKey-5x5-v0"
+
+
+@pytest.fixture(scope="module")
+def agent() -> cortex.Agent:
+    """One that has lived long enough to win."""
+    made = cortex.Agent.make(TASK, "life.bodies=8", "planner.simulations=256", seed=0)
+    live_day(made, made.bodies, 1_000, 1, np.random.default_rng(1))
+    return made
+
+
+def lived(agent: cortex.Agent, steps: int, seed: int) -> list[Any]:
+    lives = living(agent, agent.bodies, seed, np.random.default_rng(seed))
+    return [moment for _, moment in zip(range(steps), lives)]
+
+
+def model_of(agent: cortex.Agent, trace: Any) -> MappedModel:
+    model = agent.imagination.model(trace.state, trace.recall.situation)
+    assert isinstance(model, MappedModel)
+    return model
+
+
+def test_what_is_foretold_happens(agent: cortex.Agent) -> None:
+    moments = lived(agent, 120, 3)
+    foretold = paid = 0
+    for (trace, action, outcome, _), (after, *_) in itertools.pairwise(moments):
+        model = model_of(agent, trace)
+        told = model.expand(model.roots())
+        body = np.arange(len(action))
+        known = outcome.valid & ~outcome.done & (told.novelty[body, action] == 0)
+        seen = agent.imagination.sign(after.state)
+        known &= (told.sign[body, action] & (2**21 - 1)) != UNSEEN  # what it faces then has been seen
+        np.testing.assert_array_equal(told.sign[body, action][known], seen[known])
+        np.testing.assert_array_equal(told.reward[body, action][outcome.valid] > 0, outcome.reward[outcome.valid] > 0)
+        foretold += int(known.sum())
+        paid += int((outcome.reward[outcome.valid] > 0).sum())
+    assert foretold > 300 and paid > 10
+
+
+def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -> None:
+    """The value of a line that is known to pay is the discounted reward, its length the steps that it takes."""
+    moments = lived(agent, 80, 4)
+    checked = 0
+    for at, (trace, _, outcome, _) in enumerate(moments):
+        for body in np.flatnonzero(trace.plan.known & outcome.valid):
+            steps = int(trace.plan.steps[body])
+            ahead = moments[at : at + steps]
+            if len(ahead) < steps or any(t.searched[body] for t, *_ in ahead[1:]):
+                continue  # something unexpected was seen on the way
+            assert ahead[-1][2].reward[body] > 0 and ahead[-1][2].terminated[body]
+            assert (trace.plan.actions[body] >= 0).sum() == steps
+            worth = agent.hippocampus.events.worth
+            assert trace.plan.value[body] == pytest.approx(worth * 0.97 ** (steps - 1), rel=0.05)
+            checked += 1
+    assert checked > 10
+
+
+def test_equal_imagined_scenes_have_equal_keys_however_they_were_reached(agent: cortex.Agent) -> None:
+    trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
+    model = model_of(agent, trace)
+    left, right = 0, 1
+
+    def after(*actions: int) -> Array:
+        nodes: Mapped = model.roots()
+        for action in actions:
+            told = model.expand(nodes)
+            nodes = model.pick(told.children, np.arange(len(told.key)) * told.key.shape[1] + action)
+        return told.key[:, action]
+
+    np.testing.assert_array_equal(after(left, right), after(right, left))
+    np.testing.assert_array_equal(after(left, left), after(right, right))
+    assert (after(left) != after(right)).all()
+
+
+def test_a_change_that_is_undone_is_no_change(agent: cortex.Agent) -> None:
+    trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
+    model = model_of(agent, trace)
+    nodes = model.roots()
+    count = len(nodes.root)
+    at = model._ahead(nodes.pose)
+    was = model._look(nodes, at)
+    parent = np.arange(count)
+    cell, code, full = model._change(nodes, parent, at, was, was + 1)
+    changed = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
+    np.testing.assert_array_equal(model._look(changed, at), was + 1)
+    assert (changed.cell[:, 0] == at).all() and not full.any()
+    cell, code, full = model._change(changed, parent, at, was + 1, was)
+    np.testing.assert_array_equal(cell, nodes.cell)
+    assert cell.shape == (count, CHANGES) and not full.any()
+
+
+def test_more_changes_than_fit_end_the_line(agent: cortex.Agent) -> None:
+    trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
+    model = model_of(agent, trace)
+    nodes = model.roots()
+    parent = np.arange(len(nodes.root))
+    for place in range(CHANGES + 1):
+        at = np.full(len(parent), place)
+        was = model._look(nodes, at)
+        cell, code, full = model._change(nodes, parent, at, was, was + 1)
+        nodes = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
+        assert full.all() == (place >= CHANGES)
+
+
+def test_a_memo_asks_each_question_once() -> None:
+    memo, asked = Memo(2), []
+
+    def answer(keys: Array, questions: Array) -> Array:
+        def ask(rows: Array) -> Array:
+            asked.extend(questions[rows].tolist())
+            return np.stack([questions[rows], questions[rows] ** 2], axis=1)
+
+        return memo(keys, ask)
+
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        questions = draw.integers(0, 50, 30)
+        told = answer(questions * 7919 - 200_000, questions)
+        np.testing.assert_array_equal(told, np.stack([questions, questions**2], axis=1))
+    assert len(asked) == len(set(asked)) > 40
+    memo.clear()
+    answer(np.array([7]), np.array([7]))
+    assert asked[-1] == 7
+    assert memo(np.zeros(0, np.int64), lambda rows: np.zeros((0, 2))).shape == (0, 2)
