@@ -164,8 +164,9 @@ class _Life:
         self.view.end(f"{title}: {before + lived} steps, {won}, {lived / seconds:.0f} steps/s")
 
     def _evening(self) -> None:
-        """What the day brought, with memory and search."""
+        """What the day brought, with memory and search, and what the weights alone could do before the night."""
         self._examine(self.agent, "evening", "whole")
+        self._examine(self.agent.lesioned("hippocampus", "planner"), "evening", "habit")
         self._boundary(self.day, "night")
 
     def _sleep(self) -> None:

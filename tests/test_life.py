@@ -37,6 +37,7 @@ TINY = (
     "planner.simulations=24",
     "sleep.guard=1",
 )
+EXAMS = (("evening", "whole"), ("evening", "habit"), ("morning", "habit"))
 SILENT = Console(file=open(os.devnull, "w"), stderr=True)  # noqa: SIM115
 
 
@@ -85,7 +86,7 @@ def test_a_life_tells_what_the_report_reads(whole: Path) -> None:
     assert [(line["day"], line["task"]) for line in days] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     assert len({line["morning"] for line in days}) == 2, "a night changes weights, and nothing else does"
     arms = {(line["day"], line["when"], line["arm"]) for line in told if line["event"] == "exam"}
-    wanted = {(day, when, arm) for day in (1, 2) for when, arm in (("evening", "whole"), ("morning", "habit"))}
+    wanted = {(day, when, arm) for day in (1, 2) for when, arm in EXAMS}
     assert arms == {*wanted, (2, "morning", "cleared")}
     totals = [line["total"] for line in told if line["event"] == "episode"]
     assert totals == sorted(totals) and {line["day"] for line in told if line["event"] == "night"} == {1, 2}
@@ -125,7 +126,7 @@ def test_cut_within_an_exam_or_a_night_they_are_done_again(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(life.View, "begin", stop)
-    assert until_over(tmp_path) == len(cut_in) == 7
+    assert until_over(tmp_path) == len(cut_in) == 9
     same(whole, tmp_path)
 
 
