@@ -117,6 +117,22 @@ def test_recall_finds_what_is_nearest(agent: cortex.Agent) -> None:
     assert asked > 50
 
 
+def test_what_actions_led_to_is_the_discounted_return_of_the_rows(agent: cortex.Agent) -> None:
+    brain, names = agent.hippocampus, agent.context.names[0]
+    relearn(brain, agent.context, agent.multimodal, brain.motions)
+    sums: dict[tuple[int, int], float] = {}
+    for number in brain.store.episodes():
+        episode = brain.store.read(number)
+        code = (episode.codes.astype(np.int64) * names[: episode.codes.shape[1]]).sum(axis=1)
+        power = brain.discount ** np.arange(len(episode.action))
+        for t, action in enumerate(episode.action.tolist()):
+            later = float((episode.reward[t:] * power[: len(power) - t]).sum())
+            sums[int(code[t]), action] = sums.get((int(code[t]), action), 0.0) + later
+    for (name, action), total in sums.items():
+        assert brain.scenes.returns[brain.scenes.entry[name], action] == pytest.approx(total, abs=1e-3)
+    assert max(sums.values()) > 0.5
+
+
 def test_something_never_seen_is_novel(agent: cortex.Agent) -> None:
     strange = np.random.default_rng(0).standard_normal((4, agent.multimodal.width)).astype(np.float32)
     strange /= np.linalg.norm(strange, axis=1, keepdims=True)

@@ -246,6 +246,16 @@ def test_ways_that_meet_with_unequal_chances_to_live_on_are_all_kept_while_any_c
         assert plan.value[0] == pytest.approx(max(1 + 0.45 * later, 0.9 * later))
 
 
+def test_a_small_reward_at_once_does_not_hide_a_large_one_later() -> None:
+    following = np.array([[[3, 1], [3, 2], [3, 3], [3, 3]]])
+    reward = np.zeros((1, 4, 2))
+    reward[0, 0, 0], reward[0, 2, 1] = 0.75, 1.0
+    plan = solve(Table(following, reward, np.zeros_like(reward), np.zeros_like(reward), 1.0))
+    assert plan.best[0].tolist() == [False, True] and plan.value[0] == pytest.approx(0.81)
+    plan = solve(Table(following, reward, np.zeros_like(reward), np.zeros_like(reward), 1.0), depth=2)
+    assert plan.best[0].tolist() == [True, False] and plan.value[0] == pytest.approx(0.75)
+
+
 def test_what_is_worth_finding_out_counts_only_where_a_line_stops_and_is_not_called_known() -> None:
     world = worlds(seed=8, bodies=1, states=4, density=0.0)
     world.following[0] = np.array([[1, 0, 0], [2, 1, 1], [3, 2, 2], [3, 3, 3]])
