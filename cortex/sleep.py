@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex.imagination import Mapped, MappedModel, focus_tokens
+from cortex.mapped import Mapped, MappedModel, focus_tokens
 from cortex.modules import habit, planner, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.memory import met_of

@@ -10,7 +10,7 @@ import pytest
 
 import cortex
 from cortex.day import live_day, living
-from cortex.imagination import CHANGES, Mapped, MappedModel
+from cortex.mapped import CHANGES, Mapped, MappedModel
 from cortex.modules.hippocampus.memo import Memo
 from cortex.types import UNSEEN, Array
 
