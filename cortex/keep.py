@@ -25,6 +25,14 @@ def rows_of(agent: Agent) -> Rows:
     return store
 
 
+def rows_in(folder: Path) -> Rows:
+    """The memories kept in ``folder``. Raises CortexError where the weights that came of them stand there alone."""
+    path = folder / MEMORY
+    if (folder / "checkpoints").is_dir() and not path.exists():
+        raise CortexError(f"{path} is missing beside its checkpoints; restore it from a backup")
+    return Rows(path)
+
+
 def awaken(agent: Agent) -> None:
     """Compute everything that is known anew from the rows: what has lasted is all that is left of yesterday."""
     agent.hippocampus.flush()

@@ -34,7 +34,7 @@ from cortex.envs.make import make_env, make_vector
 from cortex.journal import Journal
 from cortex.measure.constant import best_constant
 from cortex.measure.exam import examine
-from cortex.store import Lease, Rows, checkpoint, digest
+from cortex.store import Lease, checkpoint, digest
 from cortex.types import CortexError
 from cortex.view import View
 
@@ -75,7 +75,7 @@ class _Life:
         self.config, self.folder, self.view = config, folder, view
         self.stopped = False
         spaces = _shared_spaces(config)
-        self.rows = Rows(folder / keep.MEMORY)
+        self.rows = keep.rows_in(folder)
         self.agent = build(config, *spaces, rows=self.rows)
         self.journal = Journal(folder / "metrics.jsonl")
         self.day, self.phase, self.total = 1, PHASES[0], 0
@@ -299,6 +299,9 @@ class _Life:
 def _own(folder: Path, config: Config) -> None:
     """Make the folder this life's, or see that it is. Raises CortexError where it is another's."""
     path = folder / keep.CONFIG
+    if path.exists() and not any((folder / name).exists() for name in ("metrics.jsonl", "checkpoints")):
+        keep.save_config(folder, config)  # nothing was lived under the settings that stand there: they did not work
+        return
     if not path.exists():
         strange = [name for name in ("metrics.jsonl", keep.MEMORY, "checkpoints") if (folder / name).exists()]
         if strange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,6 +193,23 @@ def test_a_folder_that_is_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"metrics\.jsonl but no config\.yaml"):
         live(tiny(tmp_path), SILENT)
     assert (tmp_path / "metrics.jsonl").read_text() == "mine"
+
+
+def test_settings_that_did_not_work_do_not_claim_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(CortexError, match="no environment"):
+        live(tiny(tmp_path, "life.tasks=[MiniGrid-Emtpy-5x5-v0]"), SILENT)
+    live(tiny(tmp_path, "life.days=1", "life.steps=20", "life.exam=0", "sleep.steps=1"), SILENT)
+    assert lines(tmp_path)
+
+
+def test_a_life_without_its_memories_is_refused(tmp_path: Path, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "memory.sqlite").unlink()
+    with pytest.raises(CortexError, match=r"memory\.sqlite is missing"):
+        live(tiny(tmp_path), SILENT)
+    with pytest.raises(CortexError, match=r"memory\.sqlite is missing"):
+        Agent.load(tmp_path)
+    assert not (tmp_path / "memory.sqlite").exists()
 
 
 def test_tasks_of_different_spaces_are_refused(tmp_path: Path) -> None:

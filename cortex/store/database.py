@@ -166,7 +166,7 @@ def _check_form(database: sqlite3.Connection, path: Path | None) -> None:
         raise CortexError(f"{path} has version {marks[1]} where {VERSION} is read; use the Cortex that wrote it")
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise CortexError(f"{path} is damaged ({verdict}); restore it from a snapshot")
+        raise CortexError(f"{path} is damaged ({' '.join(str(verdict).split())}); restore it from a snapshot")
     found = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
     if found != TABLES:
         raise CortexError(f"{path} is damaged (its tables are not ours); restore it from a snapshot")
