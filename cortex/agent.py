@@ -175,7 +175,8 @@ class Agent:
         """Live ``total_timesteps`` environment steps, all bodies together; returns the agent itself.
 
         Every ``life.steps`` steps make a day, and a night follows it; a day that is not full goes on at the next call.
-        ``on_episode`` gets {steps (of this call so far), length, return, success} at the end of each episode.
+        ``on_episode`` gets {steps (of this call so far), length, return, success, fault} at the end of each episode;
+        ``fault`` is None, or says what the environment answered wrongly: such an episode is not remembered.
         """
         from cortex import face
 

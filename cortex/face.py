@@ -16,7 +16,7 @@ from cortex.build import build
 from cortex.config import Config, from_yaml, load, settings_of
 from cortex.day import Bodies, Ended, live_day
 from cortex.envs.make import Environment, make_vector
-from cortex.store import Rows, checkpoint, files, spaces
+from cortex.store import checkpoint, files, spaces
 from cortex.types import Array, CortexError
 from cortex.view import View
 
@@ -62,10 +62,11 @@ def learn(
 
             def see(total: int, finished: list[Ended], before: int = before) -> None:
                 for episode in finished:
-                    won.append(episode.success)
+                    if episode.fault is None:
+                        won.append(episode.success)
                     if on_episode is not None:
                         facts = {"steps": before + episode.total, "length": episode.steps, "return": episode.reward}
-                        on_episode({**facts, "success": episode.success})
+                        on_episode({**facts, "success": episode.success, "fault": episode.fault})
                 view.move(before + total, f"{np.mean(won[-RECENT:]):.0%} won" if won else "")
 
             seeds = np.random.SeedSequence([agent.config.seed, memory.day, today])
@@ -103,7 +104,13 @@ def predict(
     if not batched:
         observation = agent.senses.batch(observation)
     first = np.asarray(episode_start if episode_start is not None else [state is None], bool).reshape(-1)
-    bodies = agent.senses(observation).bodies if state is None else len(state.situation)
+    bodies = len(agent.senses.check(observation))
+    known = bodies if state is None else len(state.situation)
+    if known != bodies or len(first) not in (1, bodies):
+        raise CortexError(
+            f"the observation is of {bodies} bodies, the state of {known} and episode_start of {len(first)}; "
+            "give all of the same number, or state=None where bodies are new"
+        )
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
     action, carry, _ = agent.calm().act(state, observation, first, agent.generator, 0.0 if deterministic else None)
@@ -129,7 +136,7 @@ def load_agent(folder: str | Path, env: Environment | None = None) -> Agent:
     if not (folder / keep.CONFIG).is_file():
         raise CortexError(f"{folder} holds no {keep.CONFIG}; give a folder that Agent.save or `cortex live` wrote")
     config, found = from_yaml(folder / keep.CONFIG), checkpoint.load(folder)
-    kept = Rows(folder / keep.MEMORY)
+    kept = keep.rows_in(folder)
     rows = keep.twin(kept)
     kept.close()
     seen, done = (spaces.decode(found.state.get(f"{name}_space")) for name in ("observation", "action"))

@@ -73,15 +73,19 @@ class Quiet(gymnasium.Wrapper[Any, Any, Any, Any]):
 def make_env(source: str | gymnasium.Env[Any, Any] | Callable[[], Any], **settings: Any) -> gymnasium.Env[Any, Any]:
     """Make one environment with ``info["success"]``; ``settings`` go to ``gymnasium.make``.
 
-    Raises CortexError for an unknown id (naming the nearest), a missing package (saying what to install), and an
-    environment that can not be made.
+    Raises CortexError for an unknown id (naming the nearest), a missing package (saying what to install), an id whose
+    environment can not be made, and what is no environment.
     """
     if isinstance(source, str):
         env = _from_id(source, settings)
     elif isinstance(source, gymnasium.Env):
         env = source
     else:
-        env = source()
+        env = source() if callable(source) else source
+    if not isinstance(env, gymnasium.Env):
+        raise CortexError(
+            f"{env!r} is no environment; an id, a gymnasium environment, or a function that makes one would do."
+        )
     threshold = getattr(env.spec, "reward_threshold", None)
     return SuccessFromReward(env, None if threshold is None else float(threshold))
 

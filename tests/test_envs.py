@@ -238,6 +238,12 @@ def test_own_environments_and_vectors_are_taken() -> None:
         make_vector(Corridor(), 2)
 
 
+@pytest.mark.parametrize("source", [42, None, lambda: None], ids=["number", "nothing", "maker of nothing"])
+def test_what_is_no_environment_is_refused(source: Any) -> None:
+    with pytest.raises(CortexError, match="is no environment"):
+        make_vector(source)
+
+
 @pytest.mark.parametrize(
     ("name", "word"),
     [

@@ -93,6 +93,41 @@ def test_predict_is_the_same_for_one_and_for_many(walker: cortex.Agent) -> None:
     assert np.ndim(one) == 0 and many.tolist() == [one] * 3
 
 
+def test_observation_state_and_starts_are_of_equally_many_bodies() -> None:
+    agent = cortex.Agent.make("CartPole-v1", *SMALL)
+    _, state = agent.predict(np.zeros((1, 4), np.float32))
+    with pytest.raises(CortexError, match="observation is of 2 bodies, the state of 1"):
+        agent.predict(np.zeros((2, 4), np.float32), state)
+    with pytest.raises(CortexError, match="episode_start of 3"):
+        agent.predict(np.zeros((2, 4), np.float32), episode_start=[True] * 3)
+
+
+class Unsound(gymnasium.Env[Any, Any]):
+    """Every other episode, its third reward is no number."""
+
+    observation_space, action_space = spaces.Box(0, 1, (2,), np.float32), spaces.Discrete(2)
+    begun = clock = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.begun, self.clock = self.begun + 1, 0
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.clock += 1
+        bad = self.clock == 3 and self.begun % 2 == 0
+        return np.zeros(2, np.float32), float("nan") if bad else 1.0, self.clock == 5, False, {}
+
+
+def test_a_faulty_episode_is_named_and_not_remembered() -> None:
+    ended: list[dict[str, Any]] = []
+    agent = cortex.Agent.make(Unsound(), *SMALL, "sleep.steps=0").learn(40, on_episode=ended.append)
+    assert [e["fault"] is None for e in ended[:4]] == [True, False, True, False]
+    assert "the reward is nan" in str(ended[1]["fault"])
+    kept = [agent.hippocampus.store.read(number) for number in agent.hippocampus.store.episodes()]
+    assert kept and all(len(episode.action) == 5 for episode in kept)
+
+
 def test_only_where_it_is_asked_to_predict_draws() -> None:
     agent = cortex.Agent.make("CartPole-v1", *SMALL, "lesion=planner")
     still = np.zeros((1, 4), np.float32)
@@ -111,7 +146,7 @@ def test_a_day_goes_on_at_the_next_call_and_a_night_follows_it() -> None:
     assert (agent.hippocampus.day, agent.digest()) == (1, newborn)
     agent.learn(40, on_episode=ended.append)
     assert agent.hippocampus.day == 2 and agent.digest() != newborn
-    assert ended and set(ended[0]) == {"steps", "length", "return", "success"}
+    assert ended and set(ended[0]) == {"steps", "length", "return", "success", "fault"}
     assert agent.learn(1) is agent
 
 
