@@ -72,7 +72,11 @@ def learn(
             seeds = np.random.SeedSequence([agent.config.seed, memory.day, today])
             steps = max(1, min(day_steps - today, total_timesteps - lived))
             seed = int(seeds.generate_state(1)[0])
-            done = live_day(agent, agent.bodies, steps, seed, np.random.default_rng(seeds), see)
+            try:
+                done = live_day(agent, agent.bodies, steps, seed, np.random.default_rng(seeds), see)
+            except BaseException:
+                memory.flush()  # the next call begins new episodes: none may go on in the rows of one that was cut off
+                raise
             lived += done
             if today + done >= day_steps:
                 sleep(agent)

@@ -102,26 +102,28 @@ def test_observation_state_and_starts_are_of_equally_many_bodies() -> None:
         agent.predict(np.zeros((2, 4), np.float32), episode_start=[True] * 3)
 
 
-class Unsound(gymnasium.Env[Any, Any]):
-    """Every other episode, its third reward is no number."""
+class Counting(gymnasium.Env[Any, Any]):
+    """Ends after ``length`` steps; where it is ``unsound``, the third reward of every other episode is no number."""
 
-    observation_space, action_space = spaces.Box(0, 1, (2,), np.float32), spaces.Discrete(2)
-    begun = clock = 0
+    observation_space, action_space = spaces.Discrete(20), spaces.Discrete(2)
 
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+    def __init__(self, length: int = 5, unsound: bool = False) -> None:
+        self.length, self.unsound, self.begun, self.clock = length, unsound, 0, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
         super().reset(seed=seed)
         self.begun, self.clock = self.begun + 1, 0
-        return np.zeros(2, np.float32), {}
+        return 0, {}
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
         self.clock += 1
-        bad = self.clock == 3 and self.begun % 2 == 0
-        return np.zeros(2, np.float32), float("nan") if bad else 1.0, self.clock == 5, False, {}
+        bad = self.unsound and self.clock == 3 and self.begun % 2 == 0
+        return self.clock, float("nan") if bad else 1.0, self.clock == self.length, False, {}
 
 
 def test_a_faulty_episode_is_named_and_not_remembered() -> None:
     ended: list[dict[str, Any]] = []
-    agent = cortex.Agent.make(Unsound(), *SMALL, "sleep.steps=0").learn(40, on_episode=ended.append)
+    agent = cortex.Agent.make(Counting(unsound=True), *SMALL, "sleep.steps=0").learn(40, on_episode=ended.append)
     assert [e["fault"] is None for e in ended[:4]] == [True, False, True, False]
     assert "the reward is nan" in str(ended[1]["fault"])
     kept = [agent.hippocampus.store.read(number) for number in agent.hippocampus.store.episodes()]
@@ -148,6 +150,20 @@ def test_a_day_goes_on_at_the_next_call_and_a_night_follows_it() -> None:
     assert agent.hippocampus.day == 2 and agent.digest() != newborn
     assert ended and set(ended[0]) == {"steps", "length", "return", "success", "fault"}
     assert agent.learn(1) is agent
+
+
+def test_stopped_and_begun_again_no_episode_goes_on_in_another() -> None:
+    def stop(episode: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    lengths = iter([2, 5, 2, 5])
+    agent = cortex.Agent.make(lambda: Counting(next(lengths)), *SMALL, "sleep.steps=0")
+    with pytest.raises(KeyboardInterrupt):
+        agent.learn(40, on_episode=stop)
+    agent.learn(40)
+    kept = [agent.hippocampus.store.read(number) for number in agent.hippocampus.store.episodes()]
+    assert {len(episode.action) for episode in kept if episode.body == 1} >= {2, 5}
+    assert max(len(episode.action) for episode in kept) == 5
 
 
 def test_a_vector_of_environments_is_lived_in_as_it_is() -> None:
