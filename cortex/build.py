@@ -1,5 +1,4 @@
-"""From a config and the spaces of an environment to an agent: the only place that sees the settings and all the
-parts."""
+"""From a config and the spaces of an environment to an agent: the only place where settings become parts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """From block names and overrides to a checked Config; to YAML and back.
 
-Only the builder and the command line read a Config: all other parts take plain keyword arguments.
+Only what wires the parts reads a Config: modules, environments and the store take plain keyword arguments.
 """
 
 from __future__ import annotations

@@ -68,18 +68,6 @@ def join(records: Sequence[Record]) -> Record:
     return replace(first, **joined)  # type: ignore[type-var]
 
 
-def where(condition: Array, yes: Record, no: Record) -> Record:
-    """Choose between two records body by body; ``condition`` [B]. Shapes must agree."""
-    picked: dict[str, Any] = {}
-    for field in fields(yes):  # type: ignore[arg-type]
-        a, b = getattr(yes, field.name), getattr(no, field.name)
-        if isinstance(a, np.ndarray):
-            picked[field.name] = np.where(condition.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-        elif hasattr(a, "__dataclass_fields__"):
-            picked[field.name] = where(condition, a, b)
-    return replace(yes, **picked)  # type: ignore[type-var]
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What frozen encoders return and what is stored, once per step."""
@@ -119,7 +107,7 @@ class Motions:
     front: Array  # [P] int: the cell of the view that its actions touch
     blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
     resolved: bool  # False: no motion found yet, nothing may be mapped
-    version: int = 0  # rows from which it was found; a map made with another version is begun anew
+    version: int = 0  # equal for equal motions; a map made with another version is begun anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +137,6 @@ class Recall:
     """What the hippocampus gives back for a cue."""
 
     situation: Array  # [B] int32, recognised when the episode began
-
     rows: Array  # [B, K] int64, -1 where fewer memories exist
     similarity: Array  # [B, K] float32, cosine; 0 where there is none
     novelty: Array  # [B] float32 in [0, 1]; 1 with an empty memory
@@ -241,14 +228,6 @@ class Vocabulary(Protocol):
     def nearest(self, tokens: Array) -> tuple[Array, Array]:
         """Tokens [n, E] -> the codes [n] of the nearest known ones and their distances [n]."""
         ...
-
-
-class Network(Protocol):
-    """A part that owns weights: only the night writes them."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
