@@ -91,7 +91,12 @@ def sleep(agent: Agent, progress: Callable[[str, int, int, dict[str, float]], No
     told: dict[str, Any] = {}
     if agent.config.sleep.steps > 0:
         seeds = np.random.SeedSequence([agent.config.seed, memory.day, 2**31])
-        told = dict(night(agent, np.random.default_rng(seeds), progress))
+        before = {name: value.clone() for name, value in agent.weights().items()}
+        try:
+            told = dict(night(agent, np.random.default_rng(seeds), progress))
+        except BaseException:
+            agent.restore(before)  # a night that was cut off is slept again, and not from half of itself
+            raise
     memory.day += 1
     return told
 

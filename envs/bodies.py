@@ -126,10 +126,12 @@ class Bodies(VectorEnv[Any, Any, Any]):
         raise CortexError(f"Body {body} can not begin an episode in {ATTEMPTS} fresh environments: {wrong}.")
 
     def _replace(self, body: int) -> None:
-        """Give a body a fresh environment, seeded apart from all before."""
-        with contextlib.suppress(Exception):
-            self.envs[body].close()
-        self.envs[body] = self.makers[body]()
+        """Give a body a fresh environment, seeded apart from all before; its own where no other can be made."""
+        with contextlib.suppress(CortexError):
+            fresh = self.makers[body]()
+            with contextlib.suppress(Exception):
+                self.envs[body].close()
+            self.envs[body] = fresh
         with contextlib.suppress(Exception):
             self.envs[body].reset(seed=self._fresh_seed())
 

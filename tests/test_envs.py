@@ -107,6 +107,21 @@ def test_a_body_whose_environment_raised_goes_on_in_a_fresh_one() -> None:
     assert len(made) == 1 + 3 and bodies.envs[0] is made[-1]
 
 
+def test_an_own_environment_that_raised_and_can_not_be_made_again_goes_on() -> None:
+    broken: list[int] = []
+
+    def once() -> tuple[Any, ...]:
+        if not broken:
+            broken.append(1)
+            raise RuntimeError("boom")
+        return {"place": np.zeros(2, np.float32), "name": ""}, 0.0, True, False, {}
+
+    bodies = make_vector(Corridor(misbehave=once), 1, 0, held_out=0)
+    bodies.reset()
+    faults = [bodies.step(np.zeros(1, np.int64))[4].get("fault", [None])[0] for _ in range(12)]
+    assert [fault for fault in faults if fault] == ["Body 0: step raised RuntimeError: boom."]
+
+
 def test_a_body_that_can_not_begin_is_refused_in_a_sentence() -> None:
     class Stillborn(Corridor):
         def reset(self, **_: Any) -> Any:

@@ -102,6 +102,19 @@ def test_observation_state_and_starts_are_of_equally_many_bodies() -> None:
         agent.predict(np.zeros((2, 4), np.float32), episode_start=[True] * 3)
 
 
+def test_a_night_that_is_cut_off_leaves_the_weights_of_the_evening() -> None:
+    def stop(part: str, update: int, of: int, losses: dict[str, float]) -> None:
+        if part == "habit" and update > 3:
+            raise KeyboardInterrupt
+
+    agent = cortex.Agent.make(EMPTY, *SMALL).learn(100)
+    evening = agent.digest()
+    with pytest.raises(KeyboardInterrupt):
+        agent.sleep(stop)
+    assert (agent.digest(), agent.hippocampus.day) == (evening, 1)
+    assert agent.sleep()["updates"] and agent.digest() != evening
+
+
 class Counting(gymnasium.Env[Any, Any]):
     """Ends after ``length`` steps; where it is ``unsound``, the third reward of every other episode is no number."""
 
@@ -218,6 +231,11 @@ def test_a_lesion_shares_the_weights_and_not_the_memory(walker: cortex.Agent) ->
         (lambda folder: cortex.Agent.make("Pendulum-v1"), "only Discrete spaces"),
         (lambda folder: cortex.Agent.make("Blackjack-v1"), "supported are"),
         (lambda folder: cortex.Agent.make("CartPol-v1"), "CartPole-v1"),
+        (
+            lambda folder: cortex.Agent.make(EMPTY, "hippocampus.levels=[front,front.9]"),
+            "attributes 0 to 2",
+        ),
+        (lambda folder: cortex.Agent.make(EMPTY, "planner.discount=1"), "from 0 to 0.9999"),
         (lambda folder: cortex.Agent.load(folder / "nothing"), "holds no config.yaml"),
         (lambda folder: cortex.Agent.load(folder / "saved", "CartPole-v1"), "observation is a Box of 4 .* not a Dict"),
     ],

@@ -46,6 +46,12 @@ class Interactions:
         self.codebook = codebook
         self.levels = [[_field(name) for name in level.split()] for level in levels]
         self.outcomes: dict[Key, Counter[Outcome]] = {}
+        for token, attribute in (field for level in self.levels for field in level):
+            if attribute >= self._blocks:
+                raise CortexError(
+                    f"hippocampus.levels has the field {('front', 'carried')[token]}.{attribute}, but a token has the "
+                    f"attributes 0 to {self._blocks - 1}."
+                )
         self._coarse: list[dict[tuple[int, ...], list[Key]]] = [{} for _ in self.levels]
         self._memo = Memo(4)  # moved, front, carried, novelty
         self._usual: dict[int, tuple[Effect, float]] = {}
