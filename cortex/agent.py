@@ -81,9 +81,10 @@ class Agent:
         first: Array,
         generator: np.random.Generator,
         temperature: float | None = None,
+        idle: Array | None = None,
     ) -> tuple[Array, Carry, Trace]:
-        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode. Changes neither rows
-        nor weights."""
+        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode, ``idle`` [B] those
+        whose action will be ignored. Changes neither rows nor weights."""
         scene = self.senses(observation)
         percept = self.multimodal(scene)
         context, state = self.context(carry.context, scene, percept, first, self.imagination.motions)
@@ -91,7 +92,8 @@ class Agent:
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(state.scene, state.latent)
         sure = habit.confidence >= self.config.habit.trust
-        plan = self.plan(state, recall, habit, ~follows & ~sure)
+        wanted = ~follows & ~sure & (True if idle is None else ~idle)
+        plan = self.plan(state, recall, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
         carry = Carry(replace(context, action=action), recall.situation, line)
         return action, carry, Trace(carry, state, percept, recall, habit, plan, plan.nodes > 0, follows & ~sure)

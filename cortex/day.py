@@ -42,10 +42,10 @@ def living(
     length, reward_sum, decided = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
     total = 0
     while True:
-        action, carry, trace = agent.act(carry, observation, first, generator, temperature)
+        action, carry, trace = agent.act(carry, observation, first, generator, temperature, idle=ended)
         observation, reward, terminated, truncated, info = bodies.step(agent.command(action))
         faults = info.get("fault", [None] * count)
-        # gymnasium resets on the step after the end: that step is no experience.
+        # gymnasium resets on the step after the end: that step is no experience, and its action is ignored.
         valid = ~ended
         success = np.asarray(info.get("success", np.zeros(count)), bool)
         outcome = Outcome(observation, np.asarray(reward, np.float32), terminated, truncated, success, valid)
