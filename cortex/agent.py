@@ -71,7 +71,7 @@ class Agent:
 
     def __repr__(self) -> str:
         lesions = f", lesion={','.join(self.config.lesion)}" if self.config.lesion else ""
-        lived = f"{self.hippocampus.store.steps} steps remembered, {int(self.habit.nights)} nights"
+        lived = f"{self.hippocampus.store.steps} steps remembered, {int(self.habit.nights)} nights kept"
         return f"Agent({self.motor.actions} actions, {lived}{lesions})"
 
     def act(
@@ -105,6 +105,12 @@ class Agent:
         carry, first = replace(trace.carry.context, action=action), np.zeros(len(action), bool)
         _, after = self.context(carry, scene, percept, first, self.imagination.motions)
         if self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after):
+            relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
+
+    def drop(self, bodies: list[int]) -> None:
+        """Forget the unfinished episodes of ``bodies``, rows and statistics: nothing of a faulty episode is kept."""
+        if self.hippocampus.drop(bodies):
+            self.hippocampus.recollect()
             relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
 
     def calm(self) -> Agent:

@@ -87,7 +87,7 @@ def live_day(
     for trace, action, outcome, finished in living(agent, bodies, seed, generator):
         faulty = [episode.body for episode in finished if episode.fault]
         if faulty:
-            agent.hippocampus.drop(faulty)
+            agent.drop(faulty)
             outcome.valid[faulty] = False
         agent.observe(trace, action, outcome)
         total += int(outcome.valid.sum()) + len(faulty)

@@ -91,6 +91,9 @@ def night(
         learn_world(agent, episodes, report, generator, progress)
     with stage("choose"):
         chosen = choose(agent, episodes, generator)
+    if chosen is None:  # nothing is remembered, or nothing was drawn: there is nothing to search again
+        report.seconds = time.perf_counter() - began
+        return vars(report)
     with stage("re-search"):
         lessons = search_again(agent, chosen, generator, progress)
         report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
@@ -172,12 +175,12 @@ def transitions(agent: Agent, before: State, after: State) -> tuple[Array, Array
     return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved, seen
 
 
-def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> Remembered:
+def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> Remembered | None:
     """States to search again: half of them today's, half older, balanced by situation; whole episodes are kept for
-    the probe."""
+    the probe. None where none is found."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
-    today = np.array([e.day == agent.hippocampus.day for e in episodes])
+    today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
     situation = np.array([e.situation for e in episodes])
     steps = np.array([len(e.action) for e in episodes], np.float64)
     chance = np.zeros(len(episodes))
@@ -194,7 +197,7 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
         if len(picked):
             rows = m.rows[picked]
             chosen.append(Remembered(take(m.before, picked), situation[rows], ~today[rows], aside[rows]))
-    return join(chosen)
+    return join(chosen) if chosen else None
 
 
 def search_again(

@@ -93,7 +93,7 @@ def main() -> None:
     line.add_argument("--rows", type=int, default=50_000, help="steps that the memory holds")
     line.add_argument("--steps", type=int, default=6_000, help="steps that are timed")
     line.add_argument("--bodies", type=int, default=32, help="copies of the environment lived at once")
-    options = line.parse_args()
+    options = common.read(line)
     if options.quick:
         options.rows, options.steps = min(options.rows, 3_000), min(options.steps, 1_500)
     rows = []

@@ -13,16 +13,25 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+QUICK = Path("runs/quick")
 
 
 def parser(description: str | None, *, out: str, seeds: int = 5) -> argparse.ArgumentParser:
     """Begin a command line; ``out`` is the name of its file in ``experiments/results``."""
     commit()  # remembered now: a long run is told by the code that it began with
     line = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    line.add_argument("--quick", action="store_true", help="a small run that shows that everything works")
+    line.add_argument("--quick", action="store_true", help="a small run that shows that everything works, no more")
     line.add_argument("--seeds", type=int, default=seeds, help="number of seeds, from 0")
-    line.add_argument("--out", type=Path, default=RESULTS / out, help="CSV file to write")
+    line.add_argument("--out", type=Path, help=f"CSV file to write; {RESULTS.name}/{out}, or {QUICK}/{out} if quick")
+    line.set_defaults(name=out)
     return line
+
+
+def read(line: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line; a quick run must not write over results."""
+    options = line.parse_args()
+    options.out = options.out or (QUICK if options.quick else RESULTS) / options.name
+    return options
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Path:

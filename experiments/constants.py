@@ -51,7 +51,7 @@ def main() -> None:
     line.add_argument("--tasks", nargs="+", default=TASKS, help="environment ids")
     line.add_argument("--episodes", type=int, default=400, help="episodes of each rung, and of the fresh evaluation")
     line.add_argument("--resets", type=int, default=2000, help="resets in which layouts are counted")
-    options = line.parse_args()
+    options = common.read(line)
     if options.quick:
         options.episodes, options.resets = min(options.episodes, 60), min(options.resets, 200)
     rows = []

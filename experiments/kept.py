@@ -30,7 +30,7 @@ def main() -> None:
     line.add_argument("--first", type=int, default=0, help="first seed")
     line.add_argument("--runs", type=Path, default=Path("runs/kept"), help="folder that keeps the lives")
     line.add_argument("--set", nargs="*", default=[], metavar="key=value", help="overrides")
-    options = line.parse_args()
+    options = common.read(line)
     from cortex.config import load
     from cortex.life import live
     from cortex.report import summary

@@ -43,7 +43,7 @@ def main() -> None:
     line = common.parser(__doc__, out="peers.csv")
     line.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS), help="environment ids")
     line.add_argument("--sides", nargs="+", default=["cortex", "ppo"], choices=["cortex", "ppo"], help="who runs")
-    options = line.parse_args()
+    options = common.read(line)
     seeds = min(options.seeds, 2) if options.quick else options.seeds
     table: list[dict[str, Any]] = []
     curves: dict[str, dict[tuple[str, int], Episodes]] = defaultdict(dict)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -87,7 +88,7 @@ class HabitPolicy(nn.Module):
         gain, shift = self.gate(functional.gelu(self.gather(context)))[:, None].chunk(2, dim=-1)
         meant = functional.relu(heard * (1 + gain) + shift) * mask
         seen = (self.look(place).transpose(1, 2) @ meant) / root[..., None]
-        pooled = torch.cat([seen.flatten(start_dim=1), meant.amax(dim=1)], dim=-1)
+        pooled = torch.cat([rearrange(seen, "b l w -> b (l w)"), meant.amax(dim=1)], dim=-1)
         answer = self.answer(functional.gelu(self.decide(pooled)))
         return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -93,7 +94,9 @@ class WorldModel(nn.Module):
 
     def forward(self, focus: Tensor, action: Tensor) -> Answer:
         """Tokens [K, B, F, E] and actions [K, B], a batch for each member."""
-        x = torch.cat([focus.flatten(start_dim=2), functional.one_hot(action, self.actions).float()], dim=-1)
+        x = torch.cat(
+            [rearrange(focus, "k b f e -> k b (f e)"), functional.one_hot(action, self.actions).float()], dim=-1
+        )
         random = torch.tanh(x @ self.random_in) @ self.random_out
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
@@ -140,7 +143,7 @@ class WorldModel(nn.Module):
         """Each loss [K, B], for members with batches of their own: tokens [K, B, F, E], all else [K, B]."""
         answer = self.forward(focus, action)
         alive = self.usual > 0
-        change = (next_focus - focus).flatten(start_dim=2)[..., alive] / self.usual[alive]
+        change = rearrange(next_focus - focus, "k b f e -> k b (f e)")[..., alive] / self.usual[alive]
         off = (answer.change[..., alive] - change).square().sum(dim=-1) / alive.sum().clamp(min=1)
         each = {
             "consistency": off,

@@ -204,11 +204,14 @@ class Hippocampus:
         self.store.put_tokens(self._stored, self.codebook.vectors[self._stored :])
         self._stored = self.codebook.size
 
-    def drop(self, bodies: Sequence[int]) -> None:
-        """Give up the unfinished episodes of ``bodies``: nothing of a faulty episode is kept."""
+    def drop(self, bodies: Sequence[int]) -> bool:
+        """Give up the unfinished episodes of ``bodies``; True where they had taught something already."""
+        taught = False
         for body in bodies:
             if body < len(self.unfinished):
+                taught |= bool(self.unfinished[body].action)
                 self.unfinished[body] = Unfinished()
+        return taught
 
     def _finish(self, body: int, last: Array, outcome: Outcome) -> None:
         """An episode is over: keep it whole, and let its scenes be recalled."""

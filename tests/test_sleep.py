@@ -1,0 +1,96 @@
+"""The night: what it teaches, what it leaves alone, and that its controls fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import cortex
+from cortex.day import living
+from cortex.measure import examine
+from cortex.sleep import choose, night, settle
+
+DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=2")
+NIGHT = ("sleep.steps=400", "sleep.states=1200", "sleep.batch=64", "sleep.world_model_steps=100", "habit.width=32")
+TASK = "MiniGrid-Empty-5x5-v0"
+
+
+def grown(*overrides: str) -> cortex.Agent:
+    torch.set_num_threads(1)
+    return cortex.Agent.make(TASK, *DAY, *NIGHT, *overrides, seed=1).learn(600)
+
+
+@pytest.fixture(scope="module")
+def lived() -> cortex.Agent:
+    """An agent that has lived one day and not slept."""
+    return grown()
+
+
+def wins(agent: cortex.Agent) -> float:
+    return examine(agent.lesioned("hippocampus", "planner"), agent.bodies, 12, seed=5, temperature=1.0).success
+
+
+def test_a_night_keeps_what_the_day_found_and_the_controls_do_not(lived: cortex.Agent) -> None:
+    newborn, digest = lived.weights(), lived.digest()
+    newborn = {name: value.clone() for name, value in newborn.items()}
+    mean_without = np.mean([len_ for len_ in lengths(lived)])
+    told = night(lived, np.random.default_rng(0))
+    assert lived.digest() != digest and not told["rolled_back"]
+    assert told["agreement_after"] > 0.85 > 0.6 > told["agreement_before"]
+    kept = np.mean(lengths(lived))
+    assert wins(lived) == 1.0 and kept < 8 < mean_without
+    lived.restore(newborn)
+    assert lived.digest() == digest, "what was saved before the night is put back bit for bit"
+    shuffled = night(lived, np.random.default_rng(0), shuffled=True)
+    assert shuffled["agreement_after"] < told["agreement_after"] - 0.2
+    assert np.mean(lengths(lived)) > 2 * kept, "a night on shuffled targets teaches nothing"
+    lived.restore(newborn)
+
+
+def lengths(agent: cortex.Agent) -> list[int]:
+    """Lengths of twelve episodes of the habit alone."""
+    alone, found = agent.lesioned("hippocampus", "planner"), []
+    for _, _, _, ended in living(alone, agent.bodies, 3, np.random.default_rng(3), 1.0):
+        found += [episode.steps for episode in ended]
+        if len(found) >= 12:
+            return found[:12]
+    raise AssertionError
+
+
+def test_zero_steps_are_no_night(lived: cortex.Agent) -> None:
+    agent = lived.lesioned("night")
+    digest = agent.digest()
+    assert night(agent, np.random.default_rng(0))["updates"] == 0 and agent.digest() == digest
+
+
+def test_with_nothing_remembered_a_night_changes_no_habit() -> None:
+    agent = cortex.Agent.make(TASK, *DAY, *NIGHT)
+    assert night(agent, np.random.default_rng(0))["chosen"] == 0
+    assert int(agent.habit.nights) == 0
+
+
+def test_a_night_that_makes_things_worse_is_rolled_back(lived: cortex.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cortex import sleep
+
+    before = lived.digest()
+    told = iter([0.9, 0.2])
+    monkeypatch.setattr(sleep, "agreement", lambda agent, lessons: next(told))
+    assert night(lived, np.random.default_rng(0))["rolled_back"] and lived.digest() == before
+
+
+def test_memory_over_its_capacity_fades_by_night_and_the_statistics_with_it() -> None:
+    agent = grown("hippocampus.capacity=200", "sleep.steps=1", "sleep.world_model_steps=0", "sleep.states=8")
+    told = night(agent, np.random.default_rng(0))
+    assert told["evicted"] > 0 and agent.hippocampus.store.steps <= 200 and told["kept"] <= 200
+
+
+def test_the_night_chooses_today_and_yesterday_alike(lived: cortex.Agent) -> None:
+    from cortex.sleep import Report
+
+    lived.hippocampus.day += 1
+    episodes = settle(lived, Report(), np.random.default_rng(0))
+    chosen = choose(lived, episodes, np.random.default_rng(0))
+    assert chosen is not None and chosen.old.all(), "nothing was lived today"
+    assert len(chosen.old) == pytest.approx(600, abs=120) and 0 < chosen.probe.mean() < 0.4
+    lived.hippocampus.day -= 1
