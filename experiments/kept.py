@@ -89,7 +89,7 @@ def draw(out: Path, told: dict[str, Any], tasks: Iterable[str]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8.4, 3.2))
+    figure, axes = pyplot.subplots(figsize=(8.4, 3.6))
     names = list(tasks)
     for i, (arm, (label, colour)) in enumerate(LOOKS.items()):
         for j, task in enumerate(names):
@@ -103,7 +103,7 @@ def draw(out: Path, told: dict[str, Any], tasks: Iterable[str]) -> None:
     axes.set_ylabel("score (0 = best constant actions)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylim(min(-0.2, axes.get_ylim()[0]), 1.1)
-    axes.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16), fontsize=8)
+    axes.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=8)
     figure.tight_layout()
     for suffix in (".png", ".svg"):
         figure.savefig(out.with_suffix(suffix), dpi=150)

@@ -34,7 +34,7 @@ def wins(agent: cortex.Agent) -> float:
 def test_a_night_keeps_what_the_day_found_and_the_controls_do_not(lived: cortex.Agent) -> None:
     newborn, digest = lived.weights(), lived.digest()
     newborn = {name: value.clone() for name, value in newborn.items()}
-    mean_without = np.mean([len_ for len_ in lengths(lived)])
+    mean_without = np.mean(lengths(lived))
     told = night(lived, np.random.default_rng(0))
     assert lived.digest() != digest and not told["rolled_back"]
     assert told["agreement_after"] > 0.85 > 0.6 > told["agreement_before"]
