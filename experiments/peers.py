@@ -132,7 +132,8 @@ def _keep(out: Path, task: str, runs: dict[tuple[str, int], Episodes]) -> None:
 
 
 def draw(out: Path, curves: dict[str, dict[tuple[str, int], Episodes]]) -> None:
-    """Draw a panel a task, a line a seed: the score of the last window over environment steps, logarithmic."""
+    """Draw a panel a task, a line a seed: the mean of the last window, or of all episodes before the first is full, over
+    environment steps, logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -143,8 +144,9 @@ def draw(out: Path, curves: dict[str, dict[tuple[str, int], Episodes]]) -> None:
         key, window, bar, *_ = TASKS[task]
         panel.set_ylim(0, bar * 1.12)
         for (side, seed), episodes in runs.items():
-            scores = score(task, episodes)
-            steps = [episode["steps"] for episode in episodes[window - 1 :]]
+            values = np.array([float(episode[key]) for episode in episodes])
+            scores = [values[max(0, i - window) : i].mean() for i in range(1, len(values) + 1)]
+            steps = [episode["steps"] for episode in episodes]
             panel.plot(steps, scores, color=COLOURS[side], alpha=0.8, lw=1.4, label=side if seed == 0 else None)
         panel.axhline(bar, color="#64748b", lw=0.8, ls=":")
         panel.set(
