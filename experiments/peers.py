@@ -132,8 +132,8 @@ def _keep(out: Path, task: str, runs: dict[tuple[str, int], Episodes]) -> None:
 
 
 def draw(out: Path, curves: dict[str, dict[tuple[str, int], Episodes]]) -> None:
-    """Draw a panel a task, a line a seed: the mean of the last window, or of all episodes before the first is full, over
-    environment steps, logarithmic."""
+    """Draw a panel a task, a line a seed: the mean of the last window, or of all episodes before the first window is
+    full, over environment steps, logarithmic."""
     import matplotlib
 
     matplotlib.use("Agg")
