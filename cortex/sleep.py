@@ -67,7 +67,8 @@ class Lessons:
     targets: Array  # [n, A] improved policy
     best: Array  # [n, A] bool
     value: Array  # [n] in [0, 1]
-    known: Array  # [n] bool, search found a line to something known
+    found: Array  # [n] bool, search found a line to something that pays or lies beyond the seen: it can be taught
+    known: Array  # [n] bool, the line leads to something that memory knows to pay
     old: Array  # [n] bool, lived before today
     probe: Array  # [n] bool, kept aside to judge the night
 
@@ -232,7 +233,8 @@ def _search(agent: Agent, chosen: Remembered) -> Lessons:
         depth=settings.depth,
     )
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
-    return Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, chosen.old, chosen.probe)
+    scene, found = chosen.state.scene, plan.steps > 0
+    return Lessons(scene, plan.weights, plan.best, value, found, plan.known, chosen.old, chosen.probe)
 
 
 def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> Remembered:
@@ -273,7 +275,7 @@ def distil(
 ) -> None:
     """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
     yet."""
-    rows = np.flatnonzero(lessons.known & ~lessons.probe)
+    rows = np.flatnonzero(lessons.found & ~lessons.probe)
     if len(rows) == 0:
         return
     learn = take(lessons, rows)
@@ -296,7 +298,7 @@ def distil(
         generator,
         tell,
     )
-    aside = take(lessons, np.flatnonzero(lessons.known & lessons.probe))
+    aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)
     report.losses |= {f"habit.{name}": value for name, value in losses.items()}
     report.updates += sleep.steps
@@ -304,7 +306,7 @@ def distil(
 
 def agreement(agent: Agent, lessons: Lessons) -> float:
     """Share of the probe's states in which the habit's likeliest action is one that search would choose."""
-    aside = take(lessons, np.flatnonzero(lessons.known & lessons.probe))
+    aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     if len(aside.value) == 0:
         return 0.0
     if not agent.habit.nights:
