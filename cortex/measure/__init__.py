@@ -1,4 +1,4 @@
-"""What a user needs to judge an agent: exams, the constant floor, scores and their intervals.
+"""What a user needs to judge an agent: exams, the constant floor, lives of games, scores and their intervals.
 
 Names are loaded when they are first used.
 """
@@ -9,23 +9,60 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cortex.measure.calibration import calibration_error as calibration_error
     from cortex.measure.constant import best_constant as best_constant
     from cortex.measure.exam import Exam as Exam
     from cortex.measure.exam import examine as examine
+    from cortex.measure.protocol import Cost as Cost
+    from cortex.measure.protocol import Learner as Learner
+    from cortex.measure.protocol import Played as Played
+    from cortex.measure.protocol import Task as Task
+    from cortex.measure.protocol import run as run
+    from cortex.measure.scores import games as games
+    from cortex.measure.scores import summary as summary
     from cortex.measure.statistics import interval as interval
+    from cortex.measure.statistics import iqm as iqm
+    from cortex.measure.statistics import nested_interval as nested_interval
     from cortex.measure.statistics import score as score
     from cortex.measure.statistics import wilson as wilson
 
 _HOMES = {
+    "Cost": "protocol",
     "Exam": "exam",
+    "Learner": "protocol",
+    "Played": "protocol",
+    "Task": "protocol",
     "best_constant": "constant",
+    "calibration_error": "calibration",
     "examine": "exam",
+    "games": "scores",
     "interval": "statistics",
+    "iqm": "statistics",
+    "nested_interval": "statistics",
+    "run": "protocol",
     "score": "statistics",
+    "summary": "scores",
     "wilson": "statistics",
 }
 
-__all__ = ["Exam", "best_constant", "examine", "interval", "score", "wilson"]
+__all__ = [
+    "Cost",
+    "Exam",
+    "Learner",
+    "Played",
+    "Task",
+    "best_constant",
+    "calibration_error",
+    "examine",
+    "games",
+    "interval",
+    "iqm",
+    "nested_interval",
+    "run",
+    "score",
+    "summary",
+    "wilson",
+]
 
 
 def __getattr__(name: str) -> Any:

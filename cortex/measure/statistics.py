@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from cortex.types import Array
+
 RESAMPLES = 10_000
+
+NESTED = 2_000
+"""Resamples of an interval over seeds and games, which are drawn one by one."""
 
 
 def score(success: float, constant: float) -> float:
@@ -49,3 +54,39 @@ def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
         if math.isfinite(found.low) and math.isfinite(found.high):
             return float(found.low), float(found.high)
     return float(given.min()), float(given.max())
+
+
+def iqm(values: Sequence[float]) -> float:
+    """Interquartile mean: the mean of the middle half, the outer quarters of the values left out on each side.
+
+    Agarwal et al. 2021, section 4.3: less moved by a single run than the mean, and surer than the median.
+    """
+    from scipy.stats import trim_mean
+
+    return float(trim_mean(np.asarray(values, np.float64), 0.25))
+
+
+def nested_interval(
+    groups: Sequence[Array], statistic: Callable[[Array], float], seed: int = 0, resamples: int = NESTED
+) -> tuple[float, float]:
+    """95 % interval of ``statistic`` over seeds and games: percentiles of a bootstrap on two levels.
+
+    ``groups`` holds for each seed an array of its games, [n] or [n, columns]; each resample draws seeds with
+    replacement and, within each drawn seed, games (Davison and Hinkley 1997, section 3.8); ``statistic`` gets the drawn
+    games of all seeds as one array. With one seed only its games are drawn, and the interval says nothing of other
+    seeds. Resamples in which the statistic is not defined (nan) are left out; (nan, nan) where they are more than one
+    in twenty.
+    """
+    rng = np.random.default_rng(seed)
+    held = [np.asarray(group, np.float64) for group in groups if len(group)]
+    if not held:
+        return math.nan, math.nan
+    found = np.empty(resamples)
+    for i in range(resamples):
+        drawn = [held[j] for j in rng.integers(len(held), size=len(held))]
+        found[i] = statistic(np.concatenate([group[rng.integers(len(group), size=len(group))] for group in drawn]))
+    defined = found[np.isfinite(found)]
+    if len(defined) < 0.95 * resamples:
+        return math.nan, math.nan
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)
