@@ -43,16 +43,16 @@ class Features:
     """
 
     def __init__(self, observation_space: Space[Any]) -> None:
-        keyed: dict[str | None, Space[Any]] = {None: observation_space}
+        keyed: list[tuple[str | None, Space[Any]]] = [(None, observation_space)]
         if isinstance(observation_space, spaces.Dict):
-            keyed = {**observation_space.spaces}
+            keyed = [(key, observation_space[key]) for key in sorted(observation_space.spaces)]
         if not keyed:
             raise CortexError("The observation is an empty Dict, which tells nothing; one key at least would do.")
         self._parts: list[tuple[str | None, tuple[int, ...] | None, int, Part]] = []
         binary: list[Array] = []
-        for key in sorted(keyed, key=str):
-            part, bits = _part(keyed[key], f"The observation {key!r}" if key is not None else "The observation")
-            self._parts.append((key, keyed[key].shape, len(bits), part))
+        for key, space in keyed:
+            part, bits = _part(space, "The observation" if key is None else f"The observation {key!r}")
+            self._parts.append((key, space.shape, len(bits), part))
             binary.append(bits)
         self.binary: Array = np.concatenate(binary)
         self.size = len(self.binary)
