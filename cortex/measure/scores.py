@@ -19,7 +19,7 @@ from cortex.types import Array, CortexError
 
 Event = dict[str, Any]
 Row = dict[str, Any]
-Figure = dict[str, float]
+Figure = dict[str, float | None]
 
 TRIES = (1, 3, 10, 30)
 
@@ -92,6 +92,9 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
         return _figure(rows, columns, statistic)
 
     acc = over(iqm, "last_habit")
+    by_joint = (
+        None if acc is None or not joint else {key: value / joint for key, value in acc.items() if value is not None}
+    )
     return {
         "first_win_over_h": over(_geometric_ratio, "first_win", "h"),
         "first_win_actions": over(_median, "first_win"),
@@ -101,7 +104,7 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
         "consolidation_index": over(_gain_ratio(LEAST), "morning_habit", "evening_habit", "evening_whole"),
         "acc": acc,
         "learn": over(iqm, "morning_habit"),
-        "acc_over_joint": None if acc is None or not joint else {key: value / joint for key, value in acc.items()},
+        "acc_over_joint": by_joint,
         "forgetting": over(_mean, "forgetting"),
         "bwt": over(_mean, "bwt"),
         "min_acc": over(_mean, "worst"),
@@ -186,7 +189,11 @@ def _figure(
     if not math.isfinite(value):
         return None
     low, high = nested_interval(groups, statistic)
-    return {"value": value, "low": low, "high": high}
+    return (
+        {"value": value, "low": low, "high": high}
+        if math.isfinite(low)
+        else {"value": value, "low": None, "high": None}
+    )
 
 
 def _mean(values: Array) -> float:
@@ -204,18 +211,18 @@ def _geometric_ratio(columns: Array) -> float:
 
 
 def _gain_ratio(least: float) -> Callable[[Array], float]:
-    """(first - second) / (third - second) of the columns' means; nan where the denominator is not above ``least``."""
+    """(first - second) / (third - second) of the columns' means; nan where the denominator is 0 or under ``least``."""
 
     def ratio(columns: Array) -> float:
         gained, base, possible = columns.mean(axis=0)
-        return float((gained - base) / (possible - base)) if possible - base > least else math.nan
+        return float((gained - base) / (possible - base)) if possible - base >= max(least, 1e-9) else math.nan
 
     return ratio
 
 
 def _ratio_of_means(columns: Array) -> float:
     kept, before = columns.mean(axis=0)
-    return float(kept / before) if before > LEAST else math.nan
+    return float(kept / before) if before >= LEAST else math.nan
 
 
 def _unsearched(columns: Array) -> float:

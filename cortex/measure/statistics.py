@@ -56,7 +56,7 @@ def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     return float(given.min()), float(given.max())
 
 
-def iqm(values: Sequence[float]) -> float:
+def iqm(values: Sequence[float] | Array) -> float:
     """Interquartile mean: the mean of the middle half, the outer quarters of the values left out on each side.
 
     Agarwal et al. 2021, section 4.3: less moved by a single run than the mean, and surer than the median.

@@ -1,0 +1,113 @@
+"""Cortex itself as a learner of `cortex.measure.protocol`: rows by day, weights by night."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cortex import face, keep
+from cortex.agent import Agent
+from cortex.build import build
+from cortex.config import Config, differing, load
+from cortex.day import Ended, live_day, living
+from cortex.measure.protocol import Bodies, Cost, Played
+from cortex.store import files, spaces
+from cortex.types import CortexError
+
+SPENT = "spent.json"
+
+
+def make(observation_space: Any, action_space: Any, seed: int, **settings: str) -> Cortex:
+    """A newborn agent for the spaces of one body; ``settings`` are overrides such as ``sleep.steps``."""
+    config = load(*(f"{key}={value}" for key, value in settings.items()), {"seed": seed})
+    return Cortex(config, observation_space, action_space)
+
+
+class Cortex:
+    """One agent that lives game after game. What lasts of it is rows and weights; all else is computed from them."""
+
+    def __init__(self, config: Config, observation_space: Any, action_space: Any) -> None:
+        self.agent = build(config, observation_space, action_space)
+        self.agent.hippocampus.day = 1
+        self.updates = 0
+
+    def live(self, bodies: Bodies, steps: int, seed: int, on_episode: Callable[[Played], object]) -> int:
+        """A day in one game. What its unfinished episodes taught is kept too."""
+        self.agent.hippocampus.environment += 1
+
+        def see(_: int, finished: list[Ended]) -> None:
+            for episode in finished:
+                if episode.fault is None:
+                    on_episode(_played(episode))
+
+        lived = live_day(self.agent, bodies, steps, seed, np.random.default_rng(seed), see)
+        keep.awaken(self.agent)
+        return lived
+
+    def sleep(self, seed: int) -> None:
+        """The agent's own night; its randomness follows from the agent's seed and the day."""
+        self.updates += int(face.sleep(self.agent).get("updates", 0))
+        keep.awaken(self.agent)
+
+    def play(self, bodies: Bodies, episodes: int, seed: int, habit: bool = False) -> list[Played]:
+        """Act without curiosity; faulty episodes are played again. Raises CortexError where most are faulty."""
+        agent = (self.agent.lesioned("hippocampus", "planner") if habit else self.agent).calm()
+        quota = np.full(bodies.num_envs, episodes // bodies.num_envs)
+        quota[: episodes % bodies.num_envs] += 1
+        counted: list[Played] = []
+        faults = 0
+        for _, _, _, finished in living(agent, bodies, seed, np.random.default_rng(seed)):
+            for episode in finished:
+                faults += episode.fault is not None
+                if episode.fault and faults > 2 * episodes + 2:
+                    raise CortexError(
+                        f"the exam was given up after {faults} faults, the last of which was: {episode.fault}"
+                    )
+                if episode.fault is None and quota[episode.body]:
+                    quota[episode.body] -= 1
+                    counted.append(_played(episode))
+            if not quota.any():
+                break
+        return counted
+
+    def clear(self) -> None:
+        """Be the agent that has these weights and never lived."""
+        before = self.agent
+        self.agent = build(before.config, before.observation_space, before.space)
+        self.agent.restore(before.weights())
+        self.agent.hippocampus.day = before.hippocampus.day
+        self.agent.hippocampus.environment = before.hippocampus.environment
+        keep.awaken(self.agent)
+
+    def cost(self) -> Cost:
+        """Updates of all nights; bytes of the rows' arrays and of the tensors."""
+        rows = keep.rows_of(self.agent)
+        told = [rows.read(number) for number in rows.episodes()]
+        arrays = sum(e.codes.nbytes + e.action.nbytes + e.reward.nbytes + e.salience.nbytes for e in told)
+        weights = sum(value.numel() * value.element_size() for value in self.agent.weights().values())
+        return Cost(self.updates, int(arrays + rows.tokens().nbytes), int(weights))
+
+    def save(self, folder: Path) -> None:
+        """As ``Agent.save``, with the count of updates beside it."""
+        self.agent.save(folder)
+        files.write(folder / SPENT, json.dumps({"updates": self.updates}).encode())
+
+    def load(self, folder: Path) -> None:
+        """As ``Agent.load``. Raises CortexError for an agent that was saved with other settings or spaces."""
+        found, mine = Agent.load(folder), self.agent
+        wrong = differing(mine.config, found.config) or spaces.differs(mine.observation_space, found.observation_space)
+        if wrong:
+            raise CortexError(f"the agent in {folder} does not fit this one: {wrong}; load it with its own settings")
+        self.agent = found
+        try:
+            self.updates = int(json.loads(files.read(folder / SPENT, 1 << 12))["updates"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise CortexError(f"{folder / SPENT} is damaged ({error}); restore it from a backup") from error
+
+
+def _played(episode: Ended) -> Played:
+    return Played(episode.total, episode.steps, episode.reward, episode.success, episode.searched)

@@ -1,0 +1,244 @@
+"""Lives of games, for our agent and for every peer: learned by day, kept by night, at what cost.
+
+Each day brings new games; its night has no environment; the next morning all earlier games are played on fresh layouts,
+once with everything and once by the weights alone. Writes one row for each life and game, and prints the figures over
+all lives. A life that was stopped goes on behind the last game, night or exam that it finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import common
+
+BASELINES = Path(__file__).parent / "baselines"
+
+CONSTANT_EPISODES = 400
+"""Episodes from which the floor of an environment is found that constants.csv does not hold."""
+
+QUICK: dict[str, int] = {"days": 2, "games_per_day": 2, "steps_per_game": 200, "exam": 6, "seeds": 2}
+"""Largest values of a quick run."""
+
+QUICK_SETTINGS = {
+    "cortex": {
+        "planner.simulations": "32",
+        "habit.width": "16",
+        "world_model.width": "16",
+        "world_model.ensemble": "2",
+        "sleep.steps": "100",
+        "sleep.states": "300",
+        "sleep.world_model_steps": "20",
+    }
+}
+"""Agent -> its settings in a quick run, where the command line gives no others."""
+
+COLUMNS = (
+    *("agent", "seed", "day", "game", "name", "floor", "ceiling", "h", "tries", "wins", "won", "first_win", "auc"),
+    *("area_random", "area_reference", "try_1", "try_3", "try_10", "try_30", "evening_whole", "evening_habit"),
+    *("morning_whole", "morning_habit", "last_whole", "last_habit", "forgetting", "bwt", "worst"),
+    *("decisions", "searched"),
+)
+
+
+def main() -> None:
+    """Run the experiment."""
+    options = _read()
+    from cortex.types import CortexError
+
+    try:
+        with tempfile.TemporaryDirectory() as passing:
+            runs = options.runs or (Path(passing) if options.quick else Path("runs/life"))
+            common.last_line(lives(options, runs))
+    except CortexError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        common.progress("stopped; the same command goes on")
+        sys.exit(130)
+
+
+def lives(options: argparse.Namespace, runs: Path) -> dict[str, Any]:
+    """Live all lives, write their rows to ``options.out``; the figures over them."""
+    from cortex.measure import games, run, summary
+
+    make = agent(options.agent)
+    settings = {**(QUICK_SETTINGS.get(options.agent, {}) if options.quick else {}), **dict(options.set)}
+    told, table = [], []
+    for seed in range(options.seeds):
+        days = _days(options, env_tasks(options) if options.envs else novel_tasks(options, seed))
+        with closing(days[0][0].make(1, "day")) as body:
+            learner = make(body.single_observation_space, body.single_action_space, seed, **settings)
+        told.append(
+            run(
+                learner,
+                days,
+                options.steps_per_game,
+                options.exam if options.days else 0,
+                seed,
+                runs / f"{options.agent}-{seed}",
+                clear_between_games=options.clear_between_games,
+                nights=options.days > 0,
+                bodies=options.bodies,
+                about={"agent": options.agent, "settings": settings, "source": _source(options)},
+                on_event=partial(_tell, seed),
+            )
+        )
+        table += [{"agent": options.agent, **row} for row in games(told[-1])]
+        common.write_csv(options.out, ({c: row[c] for c in COLUMNS} for row in table), COLUMNS)
+    return summary(told, options.joint)
+
+
+def agent(name: str) -> Callable[..., Any]:
+    """What makes the learner of a name: ours, or a file of ``experiments/baselines``. Raises CortexError for others."""
+    from cortex.types import CortexError
+
+    peers = sorted(path.stem for path in BASELINES.glob("*.py") if "\ndef make(" in path.read_text(encoding="utf-8"))
+    if name not in ("cortex", *peers):
+        raise CortexError(f"there is no agent {name!r}; agents are cortex, {', '.join(peers)}")
+    module = "experiments.agents" if name == "cortex" else f"experiments.baselines.{name}"
+    found: Callable[..., Any] = importlib.import_module(module).make
+    return found
+
+
+def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
+    """The games of life ``seed``: every life has its own. Raises CortexError where the range holds too few."""
+    import gymnasium
+
+    from cortex.measure import Task
+    from cortex.types import CortexError
+
+    first, end = options.game_seeds
+    count = max(1, options.days) * options.games_per_day
+    seeds = range(first + seed * count, first + (seed + 1) * count)
+    if seeds.stop > end:
+        raise CortexError(
+            f"{options.seeds} lives of {count} games need the game seeds {first}:{first + options.seeds * count}, "
+            f"which {first}:{end} does not hold; widen --game-seeds"
+        )
+    if "cortex/NovelGame-v0" not in gymnasium.registry:
+        raise CortexError("novel games are not part of this installation; name environments with --envs")
+    kind = {name: getattr(options, name) for name in ("split", "difficulty", "noise", "view", "level")}
+    kind["modalities"] = tuple(options.modalities)
+
+    def task(game: int) -> Task:
+        def make(bodies: int, _: str) -> Any:  # every episode has a layout of its own, so exams have fresh ones
+            return gymnasium.make_vec(
+                "cortex/NovelGame-v0", bodies, vectorization_mode="vector_entry_point", game_seed=game, **kind
+            )
+
+        with closing(gymnasium.make("cortex/NovelGame-v0", game_seed=game, **kind)) as env:
+            anchors: dict[str, Any] = env.unwrapped.anchors()  # type: ignore[attr-defined]
+        return Task(f"novel-{game}", make, anchors["constant"], anchors["solver"], anchors["h"])
+
+    return [task(game) for game in seeds]
+
+
+def env_tasks(options: argparse.Namespace) -> list[Any]:
+    """The environments of ``--envs`` in their order, scored by wins between the best constant actions and 1."""
+    from cortex.envs.make import make_env, make_vector
+    from cortex.measure import Task, best_constant
+    from cortex.store.spaces import differs
+    from cortex.types import CortexError
+
+    known = {row["task"]: float(row["success"]) for row in common.read_csv(common.RESULTS / "constants.csv")}
+    tasks, first = [], None
+    for name in options.envs:
+        with closing(make_env(name)) as env:
+            first = first or (env.observation_space, env.action_space)
+            wrong = differs(first[0], env.observation_space) or differs(first[1], env.action_space, "the action")
+        if wrong:
+            raise CortexError(f"the games of a life share their spaces, but in {name} {wrong}, as in {options.envs[0]}")
+        if name not in known:
+            common.progress(f"{name}: looking for the best constant actions")
+            episodes = 60 if options.quick else CONSTANT_EPISODES
+            known[name] = best_constant(partial(make_env, name), episodes, np.random.default_rng(0))[1]
+        make = partial(_vector, make_vector, name, options.held_out)
+        tasks.append(Task(name, make, known[name], 1.0, by="success"))
+    return tasks
+
+
+def _vector(make_vector: Callable[..., Any], name: str, held_out: float, bodies: int, part: str) -> Any:
+    return make_vector(name, bodies, part=part, held_out=held_out)
+
+
+def _days(options: argparse.Namespace, tasks: Sequence[Any]) -> list[list[Any]]:
+    """Deal the tasks to the days; the waking part alone is one day."""
+    size = options.games_per_day
+    if options.days == 0:
+        return [list(tasks) if options.envs else list(tasks[:size])]
+    return [list(tasks[start : start + size]) for start in range(0, len(tasks), size)][: options.days]
+
+
+def _source(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("envs", "held_out") if options.envs else ("split", "difficulty", "noise", "view", "modalities", "level")
+    return {name: getattr(options, name) for name in names}
+
+
+def _tell(seed: int, event: dict[str, Any]) -> None:
+    """One line for each part of a life that is done."""
+    place = f"life {seed} day {event.get('day')}"
+    if event["event"] == "waking":
+        common.progress(f"{place} game {event['game']}: {event['lived']} steps, {event['cpu_seconds']:.1f} s")
+    elif event["event"] == "night":
+        common.progress(f"{place} night: {event['updates']} updates so far, {event['cpu_seconds']:.1f} s")
+    elif event["event"] == "exam":
+        common.progress(f"{place} {event['when']} game {event['game']} ({event['arm']}): {event['success']:.0%} won")
+
+
+def _read() -> argparse.Namespace:
+    line = common.parser(__doc__, out="life.csv")
+    line.add_argument("--agent", default="cortex", help="cortex, or the name of a file in experiments/baselines")
+    line.add_argument("--set", nargs="*", default=[], type=_pair, metavar="key=value", help="settings of the agent")
+    line.add_argument("--days", type=int, default=5, help="days, each with a night and exams; 0: the waking part alone")
+    line.add_argument("--games-per-day", type=int, default=4, metavar="K", help="new games of a day")
+    line.add_argument("--steps-per-game", type=int, default=2000, metavar="S", help="actions of a game's waking")
+    line.add_argument("--exam", type=int, default=32, metavar="N", help="episodes of each game's exam")
+    line.add_argument("--bodies", type=int, default=1, help="bodies by day")
+    line.add_argument("--clear-between-games", action="store_true", help="empty the memory before each game")
+    line.add_argument("--runs", type=Path, help="folder that keeps the lives; runs/life, or none if quick")
+    line.add_argument("--joint", type=float, help="acc of a learner trained on all games at once, to compare with")
+    games = line.add_argument_group("novel games")
+    games.add_argument("--game-seeds", type=_range, default=(0, 1_000_000), metavar="A:B", help="seeds of the rules")
+    games.add_argument("--split", default="train", help="which rules: train, or T0 to T4")
+    games.add_argument("--difficulty", type=int, default=3, help="0 to 9")
+    games.add_argument("--noise", type=int, default=0, help="bytes of noise for each byte of use: 0, 1, 10, 100, 1000")
+    games.add_argument("--view", default="full", help="full or egocentric")
+    games.add_argument("--modalities", nargs="+", default=["grid", "text", "body"], help="senses of a body")
+    games.add_argument("--level", type=int, default=1, help="length of the chain, 1 to 4")
+    envs = line.add_argument_group("other environments")
+    envs.add_argument("--envs", nargs="+", default=[], metavar="ID", help="environments instead of novel games")
+    envs.add_argument("--held-out", type=float, default=0.25, help="share of their layouts kept for exams; 0: none")
+    options = common.read(line)
+    for name in QUICK if options.quick else ():
+        setattr(options, name, min(getattr(options, name), QUICK[name]))
+    for name, least in {"games_per_day": 1, "steps_per_game": 1, "seeds": 1, "bodies": 1, "days": 0, "exam": 1}.items():
+        if getattr(options, name) < least:
+            line.error(f"--{name.replace('_', '-')} is {getattr(options, name)}; at least {least} would do")
+    return options
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is no key=value")
+    return key, value
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, end = text.partition(":")
+    if not (first.isdecimal() and end.isdecimal() and int(first) < int(end)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range such as 0:100")
+    return int(first), int(end)
+
+
+if __name__ == "__main__":
+    main()
