@@ -20,6 +20,8 @@ from cortex.types import Array, CortexError
 Event = dict[str, Any]
 Row = dict[str, Any]
 Figure = dict[str, float | None]
+Statistic = Callable[[Array], Array]
+"""From R resamples of n games and C columns, [R, n] or [R, n, C], to [R]."""
 
 TRIES = (1, 3, 10, 30)
 
@@ -88,10 +90,10 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
         raise CortexError("there are no lives to make figures of; give the events of at least one")
     rows = [games(events) for events in lives]
 
-    def over(statistic: Callable[[Array], float], *columns: str) -> Figure | None:
+    def over(statistic: Statistic, *columns: str) -> Figure | None:
         return _figure(rows, columns, statistic)
 
-    acc = over(iqm, "last_habit")
+    acc = over(_middle, "last_habit")
     by_joint = (
         None if acc is None or not joint else {key: value / joint for key, value in acc.items() if value is not None}
     )
@@ -103,7 +105,7 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
         "adaptation_share": over(_gain_ratio(0.0), "auc", "area_random", "area_reference"),
         "consolidation_index": over(_gain_ratio(LEAST), "morning_habit", "evening_habit", "evening_whole"),
         "acc": acc,
-        "learn": over(iqm, "morning_habit"),
+        "learn": over(_middle, "morning_habit"),
         "acc_over_joint": by_joint,
         "forgetting": over(_mean, "forgetting"),
         "bwt": over(_mean, "bwt"),
@@ -174,9 +176,7 @@ def _kept(mornings: Sequence[float]) -> Row:
     return {"forgetting": max(mornings[:-1]) - last, "bwt": last - mornings[0], "worst": min(mornings[1:])}
 
 
-def _figure(
-    rows: Sequence[Sequence[Row]], columns: Sequence[str], statistic: Callable[[Array], float]
-) -> Figure | None:
+def _figure(rows: Sequence[Sequence[Row]], columns: Sequence[str], statistic: Statistic) -> Figure | None:
     """Value and interval of a statistic of columns [n, C] over the games that have them all."""
     groups = [
         np.array([[row[c] for c in columns] for row in life if all(row[c] is not None for c in columns)], np.float64)
@@ -185,49 +185,55 @@ def _figure(
     groups = [group[:, 0] if len(columns) == 1 else group for group in groups if len(group)]
     if not groups:
         return None
-    value = statistic(np.concatenate(groups))
+    value = float(statistic(np.concatenate(groups)[None])[0])
     if not math.isfinite(value):
         return None
     low, high = nested_interval(groups, statistic)
-    return (
-        {"value": value, "low": low, "high": high}
-        if math.isfinite(low)
-        else {"value": value, "low": None, "high": None}
-    )
+    known = math.isfinite(low)
+    return {"value": value, "low": low if known else None, "high": high if known else None}
 
 
-def _mean(values: Array) -> float:
-    return float(values.mean())
+def _mean(values: Array) -> Array:
+    return np.asarray(values.mean(axis=1))
 
 
-def _median(values: Array) -> float:
-    return float(np.median(values))
+def _median(values: Array) -> Array:
+    return np.asarray(np.median(values, axis=1))
 
 
-def _geometric_ratio(columns: Array) -> float:
+def _middle(values: Array) -> Array:
+    return np.asarray(iqm(values, axis=1))
+
+
+def _geometric_ratio(columns: Array) -> Array:
     from scipy.stats import gmean
 
-    return float(gmean(columns[:, 0] / columns[:, 1]))
+    return np.asarray(gmean(columns[..., 0] / columns[..., 1], axis=1))
 
 
-def _gain_ratio(least: float) -> Callable[[Array], float]:
+def _gain_ratio(least: float) -> Statistic:
     """(first - second) / (third - second) of the columns' means; nan where the denominator is 0 or under ``least``."""
 
-    def ratio(columns: Array) -> float:
-        gained, base, possible = columns.mean(axis=0)
-        return float((gained - base) / (possible - base)) if possible - base >= max(least, 1e-9) else math.nan
+    def ratio(columns: Array) -> Array:
+        gained, base, possible = columns.mean(axis=1).T
+        return _quotient(gained - base, possible - base, max(least, 1e-9))
 
     return ratio
 
 
-def _ratio_of_means(columns: Array) -> float:
-    kept, before = columns.mean(axis=0)
-    return float(kept / before) if before >= LEAST else math.nan
+def _ratio_of_means(columns: Array) -> Array:
+    kept, before = columns.mean(axis=1).T
+    return _quotient(kept, before, LEAST)
 
 
-def _unsearched(columns: Array) -> float:
-    share, decisions = columns.T
-    return float(1 - np.average(share, weights=decisions)) if decisions.sum() else math.nan
+def _unsearched(columns: Array) -> Array:
+    share, decisions = columns[..., 0], columns[..., 1]
+    return 1 - _quotient((share * decisions).sum(axis=1), decisions.sum(axis=1), 1)
+
+
+def _quotient(above: Array, below: Array, least: float) -> Array:
+    defined = below >= least
+    return np.asarray(np.where(defined, above / np.where(defined, below, 1), math.nan))
 
 
 def _costs(lives: Sequence[Sequence[Event]]) -> dict[str, Any]:
