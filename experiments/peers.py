@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from experiments import common
-from experiments.baselines import ppo
 
 Episodes = list[dict[str, Any]]
 
@@ -103,6 +102,8 @@ def _ours(task: str, seed: int, quick: bool) -> Episodes:
 
 
 def _ppo(task: str, seed: int, quick: bool) -> Episodes:
+    from experiments.baselines import ppo
+
     budget = QUICK[1] if quick else TASKS[task][4]
     window = TASKS[task][1]
 

@@ -1,18 +1,157 @@
-"""PPO of stable-baselines3 with tuned settings, living the same episodes that our side is counted by.
+"""PPO of stable-baselines3: one network through all games of a life. Schulman et al. 2017, arXiv 1707.06347.
 
-CartPole-v1 uses the settings of rl-baselines3-zoo; MiniGrid a plain MLP on the one-hot view, which learned
-Empty-5x5 in 7k and DoorKey-5x5 in 21k to 51k steps. Schulman et al. 2017.
+TUNED
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
+from gymnasium import Space
+from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import DummyVecEnv
+from torch import nn
 
 from cortex.envs.make import make_env
+from cortex.measure.protocol import Cost, Played
+from cortex.types import Array
+from experiments.baselines import adaptor
+from experiments.baselines.adaptor import Adaptor, Bodies
+from experiments.baselines.features import Features
+
+SETTINGS: dict[str, Any] = {
+    "rows": 1024,  # of experience before each training, of all bodies
+    "batch_size": 256,
+    "n_epochs": 10,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "ent_coef": 0.01,
+    "learning_rate": 5e-4,
+    "width": 64,
+}
+
+
+class RealRows(RolloutBuffer):
+    """A rollout of which only the rows that hold experience are learned from."""
+
+    bodies: Adaptor | None = None
+
+    def get(self, batch_size: int | None = None) -> Iterator[Any]:  # type: ignore[override]
+        """As ``RolloutBuffer.get``; a batch of less than two rows, which has no spread, is left out."""
+        return (samples for samples in super().get(batch_size) if len(samples.observations) > 1)
+
+    def _get_samples(self, batch_inds: Array, env: Any = None) -> Any:
+        assert self.bodies is not None
+        return super()._get_samples(batch_inds[self.bodies.rows(self.buffer_size)[batch_inds]], env)
+
+
+class OnPolicy:
+    """A learner that trains on each rollout once and forgets it: PPO, with a memory within the episode or without.
+
+    ``buffer`` makes the rollout for a number of bodies; its rows follow the length of the game, so that exactly the
+    steps asked for are lived.
+    """
+
+    def __init__(self, model: Any, features: Features, rows: int, buffer: Callable[[int], Any]) -> None:
+        torch.set_num_threads(1)
+        self.model, self.features, self.rows, self.buffer = model, features, rows, buffer
+        model.set_logger(Logger(None, []))
+
+    def live(
+        self, bodies: Bodies, steps: int, seed: int, on_episode: Callable[[Played], object] = lambda played: None
+    ) -> int:
+        """Live and learn for ``steps`` actions of all bodies, or until an episode is answered by False.
+
+        Several bodies stop within one action each of ``steps``. What they live after their last whole rollout, as many
+        actions as they spent waiting for resets, is not trained on.
+        """
+        stream = Adaptor(bodies, self.features, leaves_out=True)
+        model = self.model
+        model.n_envs = bodies.num_envs
+        model.rollout_buffer = self.buffer(bodies.num_envs)
+        model.rollout_buffer.bodies = stream
+        model.set_env(stream)
+        model.set_random_seed(seed)
+        diary = adaptor.Diary(on_episode)
+        while (left := steps - stream.lived) > 0 and not diary.enough:
+            parts = max(1, round(left / self.rows))
+            length = -(-left // (parts * bodies.num_envs))
+            if left < 2 or (stream.late and stream.lived and left < self.rows / 4):
+                diary.limit, length = steps, self.rows
+            self._room(length)
+            model.learn(length * bodies.num_envs, diary, log_interval=None, reset_num_timesteps=False)
+        return stream.lived
+
+    def _room(self, length: int) -> None:
+        buffer = self.model.rollout_buffer
+        self.model.n_steps = buffer.buffer_size = length
+        if hasattr(buffer, "hidden_state_shape"):
+            buffer.hidden_state_shape = (length, *buffer.hidden_state_shape[1:])
+
+    def sleep(self, seed: int) -> None:
+        """Nothing: no experience is left to learn from."""
+
+    def play(self, bodies: Bodies, episodes: int, seed: int, habit: bool = False) -> list[Played]:
+        """Act by the stochastic policy, as in training; its weights are all it has, so that ``habit`` is the same."""
+        state: Any = None
+
+        def act(seen: Array, first: Array) -> Array:
+            nonlocal state
+            actions, state = self.model.policy.predict(seen, state, first, deterministic=False)
+            return np.asarray(actions)
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return adaptor.play(Adaptor(bodies, self.features, leaves_out=True), episodes, seed, act)
+
+    def clear(self) -> None:
+        """Nothing: it has no memory beside its weights."""
+
+    def cost(self) -> Cost:
+        """Updates are those of minibatches."""
+        return Cost(adaptor.updates(self.model), 0, adaptor.weight_bytes(self.model))
+
+    def save(self, folder: Path) -> None:
+        """Write network and optimiser to ``folder``."""
+        adaptor.keep(folder, self.model, steps=self.model.num_timesteps)
+
+    def load(self, folder: Path) -> None:
+        """Read them again. Raises CortexError where they do not fit."""
+        self.model.num_timesteps = adaptor.restore(folder, self.model)["steps"]
+
+
+def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **settings: str) -> OnPolicy:
+    """Make the learner for the spaces of one body; ``settings`` are those of ``SETTINGS``."""
+    chosen = adaptor.read(settings, SETTINGS)
+    rows, width = chosen.pop("rows"), chosen.pop("width")
+    features = Features(observation_space)
+    model = PPO(
+        "MlpPolicy",
+        adaptor.Nowhere(features, action_space),
+        n_steps=chosen["batch_size"],
+        seed=seed,
+        device="cpu",
+        policy_kwargs={"net_arch": [width, width], "activation_fn": nn.Tanh},
+        **chosen,
+    )
+
+    def buffer(bodies: int) -> RealRows:
+        return RealRows(
+            1, model.observation_space, model.action_space, model.device, model.gae_lambda, model.gamma, bodies
+        )
+
+    return OnPolicy(model, features, rows, buffer)
+
+
+# The settings under which experiments.peers compares on CartPole-v1 (those of rl-baselines3-zoo) and MiniGrid.
 
 BODIES = 8
 PLANES = (11, 6, 3)
@@ -29,11 +168,6 @@ def run(
     Returns the training episodes in the order in which they ended: ``steps`` (of all bodies until then), ``length``,
     ``return``, ``success``. The policy acts as it trains, by sampling.
     """
-    import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.vec_env import DummyVecEnv
-
     torch.set_num_threads(1)
     episodes: list[Episode] = []
 
@@ -60,8 +194,6 @@ def run(
 
 
 def _settings(task: str) -> dict[str, Any]:
-    from torch import nn
-
     if task.startswith("CartPole"):
         return {
             "n_steps": 32,
