@@ -159,8 +159,9 @@ def everything(history: History) -> Any:
 
 @pytest.mark.parametrize("name", IDS)
 def test_gymnasium_accepts_it(name: str) -> None:
+    spec = gymnasium.spec(name)
     register()
-    assert list(ENTRY_POINTS) == IDS
+    assert list(ENTRY_POINTS) == IDS and gymnasium.spec(name) is spec
     env = gymnasium.make(name, render_mode="ansi")
     check_env(env.unwrapped)
     env.reset(seed=1)
@@ -287,8 +288,10 @@ def test_one_find_is_enough_and_who_forgets_stays_at_chance() -> None:
                     found[meadow] = env._looked
                     visits.append(len(tried[meadow]))
     assert len(visits) == 180 and abs(np.mean(visits) - 4.5) < 4 * np.sqrt(63 / 12 / 180)
+    shown = {frozen(Foraging(game_seed=game).reset(options={"layout": (1,)})[0]) for game in range(60)}
+    assert len(shown) == 1, "nothing seen tells where the food is"
     first = sum(play(Foraging(game_seed=game), lambda *_: 3, seed=game) for game in range(800))
-    assert binomtest(first, 800, Foraging.WITHOUT).pvalue > 0.001, "nothing seen tells where the food is"
+    assert binomtest(first, 800, Foraging.WITHOUT).pvalue > 0.001, "nor does the seed of an episode"
 
 
 def test_a_fixed_way_suits_one_gap() -> None:

@@ -28,7 +28,7 @@ class Facts:
     without: float  # of the best player who lacks the module
     survives: tuple[str, ...]  # names in cortex.LESIONS: it can be won with any one of them
     lesion: str | None  # the name in cortex.LESIONS that cuts the module; None where there is none
-    when: Literal["day", "night"]  # the lesion is made in the evening before a night, or in the morning after one
+    when: Literal["birth", "day", "night"]  # cut from birth, in an evening before any night, or in the morning after
     exam: Mapping[str, Any] = field(default_factory=dict)  # settings of the environment in the exam
     mute: Mapping[str, Any] = field(default_factory=dict)  # the same where a sense has to be silenced as the lesion
     settings: tuple[str, ...] = ()  # overrides of the agent in the exam, lesioned or not
@@ -48,7 +48,9 @@ DIAGNOSTICS: dict[str, Facts] = {
     "cortex/Order-v0": facts(Order, lesion="context", when="night"),
     "cortex/Foraging-v0": facts(Foraging, lesion="hippocampus", when="day"),
     "cortex/Detour-v0": facts(Detour, lesion="planner", when="night", exam={"part": "exam"}),
-    "cortex/Skill-v0": facts(Skill, lesion="habit", when="night", settings=NO_TIME),
+    # A habit that is not trusted is still the prior of a search that finds nothing, so it must never have grown.
+    "cortex/Skill-v0": facts(Skill, lesion="night", when="birth", settings=NO_TIME),
+    # A habit that generalises would do as well, so every decision is searched.
     "cortex/Generalise-v0": facts(
         Generalise, lesion="world_model", when="night", exam={"part": "exam"}, settings=("habit.trust=2",)
     ),
