@@ -378,7 +378,7 @@ def test_the_command_writes_rows_and_ends_with_the_figures(
     command(monkeypatch, *words)
     first = capsys.readouterr().out.splitlines()[-1]
     told = json.loads(first)
-    assert (told["games"], told["seeds"], told["steps"], told["acc"]) == (4, 2, 120.0, None)
+    assert (told["games"], told["seeds"], told["steps"], told["updates"], told["acc"]) == (4, 2, 120.0, 0, None)
     rows = common.read_csv(tmp_path / "life.csv")
     assert [(row["seed"], row["name"]) for row in rows] == [
         (seed, name) for seed in "01" for name in words[1:3]

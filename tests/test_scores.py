@@ -153,10 +153,21 @@ def test_what_was_never_won_counts_with_its_budget() -> None:
     row = games(life([(40, False)]))[0]
     assert (row["first_win"], row["won"], row["auc"]) == (100, False, 0)
     assert games(life([]))[0]["try_1"] == 0
-    both = summary([life([(40, True)], h=4.0), life([], h=10.0, seed=1)])
-    assert value(both["first_win_over_h"]) == pytest.approx(10)
+    both = summary([life([(40, True)], h=4.0), life([], h=40.0, seed=1)])
+    assert value(both["first_win_over_h"]) == pytest.approx(5)
     assert value(both["first_win_actions"]) == 70
     assert summary([life([(40, True)], h=None)])["first_win_over_h"] is None
+
+
+def test_forgetting_by_hand() -> None:
+    """One game over four mornings: .5, .9, .2, .6 by the weights alone."""
+    events = life([(40, True)])
+    for day, mark in enumerate((0.5, 0.9, 0.2, 0.6), 1):
+        facts = {"day": day, "game": 0, "reward": mark, "success": 0.0, "decisions": 10, "searched": 0.0}
+        events.append({"event": "exam", "when": "morning", "arm": "habit", **facts})
+    told = summary([events])
+    assert [value(told[name]) for name in ("acc", "learn")] == pytest.approx([0.6, 0.5])
+    assert [value(told[name]) for name in ("forgetting", "bwt", "min_acc")] == pytest.approx([0.3, 0.1, 0.2])
 
 
 def test_joint_training_is_the_measure_of_acc() -> None:
@@ -226,6 +237,7 @@ def test_confidence_is_calibrated_or_not() -> None:
     confidence = rng.random(20_000)
     assert calibration_error(confidence, rng.random(20_000) < confidence) < 0.02
     assert calibration_error(np.full(1000, 0.9), np.arange(1000) % 2 == 0) == pytest.approx(0.4)
+    assert calibration_error(np.tile([0.9, 0.1], 500), np.repeat([True, False], 500)) == pytest.approx(0.4)
     assert calibration_error([1.0, 1.0], [True, True]) == 0
     assert math.isnan(calibration_error([], []))
     with pytest.raises(CortexError, match="outside"):
