@@ -10,12 +10,13 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from scipy import sparse
 
 from cortex.envs.make import make_vector
 from cortex.measure.protocol import Played
 from cortex.types import Array, CortexError
 from experiments.baselines import boosting, episodic, evolution, filtered_bc, monolith, tree
-from experiments.baselines.loop import Episode, Now, draw, exam, living, wake
+from experiments.baselines.loop import Episode, Now, draw, exam, living, load_episodes, save_episodes, wake
 
 pytest.importorskip("sklearn")
 
@@ -210,13 +211,45 @@ def test_the_monolith_reads_no_future() -> None:
     assert torch.allclose(one[:, :5], two[:, :5], atol=1e-5) and not torch.allclose(one[:, 5:], two[:, 5:], atol=1e-5)
 
 
+def test_the_monolith_keeps_the_day_in_its_context(grown: dict[str, Any], tmp_path: Path) -> None:
+    """Until the night; saved and loaded it is the same, and nothing of it is left where memory is cleared."""
+    grown["monolith"].save(tmp_path / "morning")
+    learner, loaded = make("monolith"), make("monolith")
+    learner.load(tmp_path / "morning")
+    learner.live(Corridor(1), 40, 1, ignore)
+    learner.save(tmp_path / "evening")
+    loaded.load(tmp_path / "evening")
+    assert len(loaded.recent) == 16 and loaded.recent.abs().sum() > 0
+
+    def plays(one: Any, habit: bool) -> list[Played]:
+        return one.play(Corridor(2), 40, 2, habit)
+
+    whole, habit = plays(learner, False), plays(learner, True)
+    assert whole == plays(loaded, False) != habit == plays(loaded, True)
+    learner.clear()
+    assert plays(learner, False) == habit
+    loaded.sleep(3)
+    assert plays(loaded, False) == plays(loaded, True)
+
+
+def test_the_elite_is_what_plays(grown: dict[str, Any], tmp_path: Path) -> None:
+    grown["evolution"].save(tmp_path)
+    learner = make("evolution")
+    learner.load(tmp_path)
+    learner.genomes[1:] = 0
+    assert won(learner.play(Corridor(8), 200, 3)) > 0.85
+
+
 def test_a_full_table_forgets_what_was_used_longest_ago() -> None:
-    learner = episodic.make(SPACE, ACTIONS, 0, capacity="4")
-    learner.live(Corridor(1), 600, 1, ignore)
-    assert learner.count.max() == 4
-    row = episodic.WIDTH * 4 + 4 + 8
-    assert learner.cost().bytes_memory == row * int(learner.count.sum())
-    assert learner.used[learner.count == 4].min() > learner.clock - 200
+    learner = episodic.make(SPACE, ACTIONS, 0, capacity="2")
+    for place, reward in [(0, 1.0), (1, 2.0), (0, 1.0), (2, 3.0)]:
+        learner._learn(episode([reward], place=place))
+    assert sorted(learner.value[0]) == [1.0, 3.0] and list(learner.count) == [2, 0, 0]
+    looked_at = learner.see(np.array([[0, 0]])) @ learner.projection
+    learner.neighbours = 1
+    learner._values(looked_at, touch=True)
+    learner._learn(episode([4.0], place=3))
+    assert sorted(learner.value[0]) == [1.0, 4.0]
 
 
 def test_an_exact_memory_overrides_its_neighbours() -> None:
@@ -228,11 +261,12 @@ def test_an_exact_memory_overrides_its_neighbours() -> None:
     assert np.allclose(values[0], [0.97, 0.97**3, 0.97**2]) and np.allclose(values[1], [0.97**3, 0.97, 0.97**2])
 
 
-def episode(reward: list[float], success: bool = False) -> Episode:
-    from scipy import sparse
-
+def episode(reward: list[float], success: bool = False, place: int = 0) -> Episode:
+    """One that stays in one place and does action 0."""
     steps = len(reward)
-    seen = sparse.csr_array(np.zeros((steps + 1, 7), np.float32))
+    seen = sparse.csr_array(
+        np.tile(np.eye(7, dtype=np.float32)[place] + np.eye(7, dtype=np.float32)[5], (steps + 1, 1))
+    )
     return Episode(seen, np.zeros(steps, np.int64), np.array(reward, np.float32), True, success, 0, 0)
 
 
@@ -269,6 +303,17 @@ def test_an_episode_begins_at_its_beginning() -> None:
         assert places[0] == 2 and len(places) == len(one.action) + 1 == len(one.reward) + 1
         assert (places[1:] == np.clip(places[:-1] + np.array([-1, 1, 0])[one.action], 0, 4)).all()
         assert one.success == (one.reward[-1] == 1) and not one.reward[:-1].any()
+
+
+def test_episodes_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    kept = [episode([0.0, 1.0], True, place=1), episode([2.0], place=2), episode([0.0] * 3, place=3)]
+    save_episodes(tmp_path / "kept.npz", kept)
+    save_episodes(tmp_path / "none.npz", [])
+    found = load_episodes(tmp_path / "kept.npz")
+    assert load_episodes(tmp_path / "none.npz") == [] and len(found) == 3
+    for one, two in zip(kept, found):
+        assert (one.seen.toarray() == two.seen.toarray()).all() and (one.reward == two.reward).all()
+        assert (one.success, one.terminated, one.nbytes) == (two.success, two.terminated, two.nbytes)
 
 
 def test_an_exam_asks_every_body_the_same() -> None:
