@@ -39,7 +39,7 @@ WORLD = np.dtype(
         ("grid", np.uint8, MOST_CELLS),  # cells row by row; those behind the last are unused
         ("pos", np.int32),  # cell of the agent
         ("face", np.int32),  # direction
-        ("item", np.int32),  # code carried
+        ("hand", np.int32),  # code carried
         ("clock", np.int32),  # steps of this episode
         ("timer", np.int32),  # steps until the thing at ``timed`` changes by itself; 0: none does
         ("timed", np.int32),
@@ -79,7 +79,7 @@ def begin(game, world, terms):  # type: ignore[no-untyped-def]
     world.dice = key(world.seed, world.episode)
     world.level = terms.level if terms.level > 0 else min(1 + world.wins, LEVELS)
     laid = lay_out(game, world, terms.size, terms.part)
-    world.pos, world.face, world.item = world.spots[0], UP, NOTHING
+    world.pos, world.face, world.hand = world.spots[0], UP, NOTHING
     world.clock = world.timer = world.timed = world.bump = 0
     world.action, world.sound, world.reward = ACTIONS, SILENCE, 0.0
     world.over = world.success = world.terminated = world.truncated = False
@@ -111,10 +111,10 @@ def advance(game, world, terms, action):  # type: ignore[no-untyped-def]
 def _act(game, world, step, action):  # type: ignore[no-untyped-def]
     """What the tables say; returns whether the episode is done."""
     target = world.pos + step
-    front, item = world.grid[target], world.item
+    front, item = world.grid[target], world.hand
     entry = game.act[BUMP_TABLE if action < USE else USE_TABLE, front, item]
     made, changed, enters, done = entry[NEXT], target, entry[ENTER], entry[DONE]
-    world.sound, world.reward, world.item = entry[SOUND], entry[REWARD], entry[ITEM]
+    world.sound, world.reward, world.hand = entry[SOUND], entry[REWARD], entry[ITEM]
     if entry[PUSH]:
         beyond = target + step
         entry = game.push[front, world.grid[beyond]]

@@ -103,6 +103,7 @@ class Setting:
     limit: int = 100  # steps of an episode
     mechanics: tuple[str, ...] = MECHANICS
     optimal: tuple[int, int] = (2, 60)  # the solver's steps on level 1, shortest and longest, mean over layouts
+    walks: float = 0.1  # most that a random walk to things may win; 1: whatever it wins
 
 
 def sample(rng: np.random.Generator, setting: Setting, split: str) -> Spec | None:
