@@ -67,7 +67,7 @@ class Terms(NamedTuple):
     """What the bodies of one environment share."""
 
     size: int
-    limit: int  # steps of an episode
+    limit: int  # steps of an episode of level 1; level 2 has twice as many, and so on
     level: int  # 1 to LEVELS; 0: begins at 1 and rises by one with each win
     part: int  # layouts: ALL, DAY or EXAM
 
@@ -103,7 +103,7 @@ def advance(game, world, terms, action):  # type: ignore[no-untyped-def]
     world.success = done and world.reward > 0
     world.wins += world.success
     world.terminated = done
-    world.truncated = not done and world.clock >= terms.limit
+    world.truncated = not done and world.clock >= terms.limit * world.level
     world.over = world.terminated or world.truncated
 
 

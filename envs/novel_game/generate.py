@@ -113,20 +113,28 @@ def worth(game: Array, setting: Setting, seed: int) -> float | None:
     """The solver's mean steps on level 1, or None where the game is not worth playing."""
     bench = Bench.make(seed)
     rules, world, mind = game[None][0], bench.world[0], bench.mind[0]
-    steps = []
-    players.know(rules, mind)
-    for level in range(1, LEVELS + 1):
-        terms = Terms(setting.size, 10 * setting.limit if level > 1 else setting.limit, level, ALL)
-        for _ in range(SOLVED[level]):
-            players.solve(rules, world, terms, mind, bench.plan)
-            if not world["success"]:
-                return None
-            if level == 1:
-                steps.append(int(world["clock"]))
-    optimal = float(np.mean(steps))
-    if not setting.optimal[0] <= optimal <= setting.optimal[1]:
+    optimal = _solve(rules, bench, setting, 1)
+    if optimal is None or not setting.optimal[0] <= optimal <= setting.optimal[1]:
         return None
-    terms = Terms(setting.size, setting.limit, 1, ALL)
-    most = setting.walks
-    won = players.walks(rules, world, terms, mind, bench.lanes, bench.queue, bench.plan, WALKS, int(most * WALKS))
-    return optimal if won <= most * WALKS else None
+    terms, enough = Terms(setting.size, setting.limit, 1, ALL), int(setting.walks * WALKS)
+    if enough < WALKS:
+        won = players.walks(rules, world, terms, mind, bench.lanes, bench.queue, bench.plan, WALKS, enough)
+        if won > enough:
+            return None
+    for level in range(2, LEVELS + 1):
+        if _solve(rules, bench, setting, level) is None:
+            return None
+    return optimal
+
+
+def _solve(rules: Array, bench: Bench, setting: Setting, level: int) -> float | None:
+    """The solver's mean steps on a level, None where it loses."""
+    terms = Terms(setting.size, setting.limit, level, ALL)
+    players.know(rules, bench.mind[0])
+    steps = 0
+    for _ in range(SOLVED[level]):
+        players.solve(rules, bench.world[0], terms, bench.mind[0], bench.plan)
+        if not bench.world[0]["success"]:
+            return None
+        steps += int(bench.world[0]["clock"])
+    return steps / SOLVED[level]

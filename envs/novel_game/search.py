@@ -1,6 +1,6 @@
 """Search in what is believed of a game: the shortest way to the goal, else to what was never tried.
 
-Uniform-cost search over what can be done next: walk somewhere and act there. The solver believes the true tables, the
+Best-first search over what can be done next: walk somewhere and act there. The solver believes the true tables, the
 reference learner what it has seen of them, so both search alike.
 """
 
@@ -40,7 +40,7 @@ MIND = np.dtype(
         ("wall", np.uint8),
         ("pad", np.uint8),
         ("goal", np.uint8),  # 1: some known entry wins
-        ("wanted", np.uint8, CODES),  # 1: the thing, standing or in the hand, can come to serve the goal
+        ("wanted", np.uint8, CODES),  # acts from the thing, standing or in the hand, to the goal; 0: it does not serve it
         ("moves", np.int8, 4),  # direction of each move, -1 while unknown
         ("grid", np.uint8, MOST_CELLS),  # the world as believed, NOTHING where not seen
         ("pos", np.int32),
@@ -65,6 +65,9 @@ NONE, GOAL, UNTRIED, UNSEEN = 0, 1, 2, 3
 
 DREAD = 40
 """Steps that a player walks rather than touch a thing that has killed, where it might not kill under other terms."""
+
+GREED = 2
+"""Steps that a search expects for each act that is left: with more it finds longer ways sooner."""
 
 PLACES = 4
 """Cells where a search thinks of putting down what is carried: the nearest might cut off the way."""
@@ -105,7 +108,8 @@ def search(mind, size, budget, explore, plan):  # type: ignore[no-untyped-def]
                 if node != count:
                     grids[count] = grids[node]
                     nodes[count] = nodes[node]
-                heapq.heappush(heap, (np.int64(nodes[count].cost), np.int64(count)))
+                ahead = 0 if explore else _to_come(mind, grids[count], nodes[count].hand)
+                heapq.heappush(heap, (np.int64(nodes[count].cost + ahead), np.int64(count)))
                 count += 1
     for kind in (sought, UNSEEN):
         if ends[kind, 0] < 1 << 30 and (explore or kind == GOAL):
@@ -119,38 +123,58 @@ def want(mind):  # type: ignore[no-untyped-def]
     """Find the things that can come to serve the goal by what is known: backwards from the entries that win."""
     wanted = mind.wanted
     wanted[:] = 0
-    grew = True
+    grew, rank = True, 0
     while grew:
-        grew = False
+        grew, rank = False, rank + 1
         for code in range(1, CODES):
             if code == mind.floor or code == mind.wall or code == mind.pad:
                 continue
-            if mind.after[code, 1] and wanted[mind.after[code, 0]] and not wanted[code]:
-                wanted[code], grew = 1, True
+            if mind.after[code, 1] and _ranked(mind, mind.after[code, 0], rank) and not wanted[code]:
+                wanted[code], grew = rank, True
             for item in range(CODES):
                 for table in range(2):
-                    if mind.acted[table, code, item] and serves(mind, mind.act[table, code, item], code, item):
+                    if mind.acted[table, code, item] and serves(mind, mind.act[table, code, item], code, item, rank):
                         empty = mind.act[table, code, NOTHING]
-                        free = mind.acted[table, code, NOTHING] and serves(mind, empty, code, NOTHING)
-                        if not wanted[code] or (not free and item != NOTHING and not wanted[item]):
-                            wanted[code], grew = 1, True
-                            if not free and item != NOTHING:
-                                wanted[item] = 1
+                        free = mind.acted[table, code, NOTHING] and serves(mind, empty, code, NOTHING, rank)
+                        needed = item if not free else NOTHING
+                        grew = _rank(wanted, code, needed, rank) or grew
                 entry = mind.push[code, item]
-                if mind.pushed[code, item] and entry[PUSH] and serves(mind, entry, item, NOTHING):
-                    if not wanted[code] or (item != mind.floor and not wanted[item]):
-                        wanted[code], grew = 1, True
-                        if item != mind.floor:
-                            wanted[item] = 1
+                if mind.pushed[code, item] and entry[PUSH] and serves(mind, entry, item, NOTHING, rank):
+                    grew = _rank(wanted, code, item if item != mind.floor else NOTHING, rank) or grew
 
 
 @njit(cache=True)
-def serves(mind, entry, code, item):  # type: ignore[no-untyped-def]
-    """Whether an entry wins, or makes or takes a thing that is wanted."""
+def _rank(wanted, code, other, rank):  # type: ignore[no-untyped-def]
+    """Give a thing and what it needs beside their rank, unless they have one; whether something got one."""
+    grew = False
+    if not wanted[code]:
+        wanted[code], grew = rank, True
+    if other != NOTHING and not wanted[other]:
+        wanted[other], grew = rank, True
+    return grew
+
+
+@njit(cache=True)
+def _ranked(mind, code, rank):  # type: ignore[no-untyped-def]
+    return 0 < mind.wanted[code] < rank
+
+
+@njit(cache=True)
+def serves(mind, entry, code, item, rank):  # type: ignore[no-untyped-def]
+    """Whether an entry wins, or makes or takes a thing that is wanted with a lower rank."""
     if entry[REWARD]:
         return True
-    made = entry[NEXT] != code and mind.wanted[entry[NEXT]]
-    return made or (entry[ITEM] != item and entry[ITEM] != NOTHING and mind.wanted[entry[ITEM]])
+    made = entry[NEXT] != code and _ranked(mind, entry[NEXT], rank)
+    return made or (entry[ITEM] != item and _ranked(mind, entry[ITEM], rank))
+
+
+@njit(cache=True)
+def _to_come(mind, grid, item):  # type: ignore[no-untyped-def]
+    """About how many steps are left to the goal: the ranks of all that is wanted and there."""
+    ranks = 0
+    for code in grid:
+        ranks += mind.wanted[code]
+    return GREED * (ranks + mind.wanted[item])
 
 
 @njit(cache=True)
@@ -280,7 +304,7 @@ def _expand(mind, size, explore, grids, nodes, here, count, budget, walk, queue,
             if changed != target and grid[beyond] == mind.floor:
                 if not (_promising(mind, grid, code) if explore else mind.wanted[code]):
                     continue
-            elif not explore and code != mind.floor and not serves(mind, entry, grid[changed], item):
+            elif not explore and code != mind.floor and not serves(mind, entry, grid[changed], item, 255):
                 continue
             done[once] = True
             dropped += code == mind.floor

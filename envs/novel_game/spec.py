@@ -100,7 +100,7 @@ class Setting:
     decoys: int
     size: int  # cells of a side, walls included
     pillars: int = 0  # walls that stand about
-    limit: int = 100  # steps of an episode
+    limit: int = 100  # steps of an episode of level 1; level 2 has twice as many, and so on
     mechanics: tuple[str, ...] = MECHANICS
     optimal: tuple[int, int] = (2, 60)  # the solver's steps on level 1, shortest and longest, mean over layouts
     walks: float = 0.1  # most that a random walk to things may win; 1: whatever it wins
