@@ -276,6 +276,20 @@ def test_cloning_keeps_wins_before_rewards_and_quick_wins_before_slow_ones() -> 
     assert filtered_bc.best([episode([0.0]), rich], 1, 0.97) == [rich]
 
 
+def test_cloning_imitates_nobody_where_all_did_equally_badly() -> None:
+    """Cloning chance would only make it narrower."""
+
+    class Barren(Corridor):
+        def step(self, actions: Any) -> Any:
+            observation, _, *ends, _ = super().step(actions)
+            return observation, np.zeros(1), *ends, {"success": np.zeros(1, bool)}
+
+    learner = filtered_bc.make(SPACE, ACTIONS, 0, every="100")
+    learner.live(Barren(1), 300, 1, ignore)
+    learner.sleep(2)
+    assert learner.cost().updates == 0 and learner.cost().bytes_memory == 0
+
+
 def test_returns_are_discounted_from_the_end() -> None:
     assert np.allclose(episode([1.0, 0.0, 2.0]).returns(0.5), [1.5, 1.0, 2.0])
 

@@ -41,7 +41,7 @@ def make(observation_space: Any, action_space: Any, seed: int, **given: str) -> 
     """Settings: ``every`` (actions between fits), ``capacity`` (rows), ``columns``, ``trees`` (of each action),
     ``iterations`` (of Q beyond the returns), ``epsilon``, ``discount``."""
     chosen = settings(
-        given, every=500, capacity=10_000, columns=256, trees=30, iterations=1, epsilon=0.1, discount=0.97
+        given, every=500, capacity=10_000, columns=256, trees=30, iterations=1, epsilon=0.2, discount=0.97
     )
     return Boosting(Features(observation_space), actions_of(action_space), seed, **chosen)
 

@@ -39,11 +39,11 @@ def make(observation_space: Any, action_space: Any, seed: int, **given: str) -> 
     ``sleep.steps`` (updates a night), ``epsilon``, ``width``, ``learning_rate``, ``discount``."""
     chosen = settings(
         given,
-        keep=20,
-        every=500,
-        updates=50,
+        keep=10,
+        every=250,
+        updates=100,
         sleep_steps=500,
-        epsilon=0.05,
+        epsilon=0.1,
         width=128,
         learning_rate=1e-3,
         discount=0.97,
@@ -55,7 +55,8 @@ class FilteredCloning:
     """A softmax policy, one hidden layer of ``width``, cloned by day every ``every`` actions and by night.
 
     A waking keeps its ``keep`` best episodes, so memory grows by at most that many a game. Its discounted return
-    ranks an episode after whether it was won: what was quick is kept before what was slow.
+    ranks an episode after whether it was won: what was quick is kept before what was slow. The lowest return of a
+    waking without a win is nothing to imitate.
     """
 
     def __init__(
@@ -90,13 +91,14 @@ class FilteredCloning:
 
     def live(self, bodies: Bodies, steps: int, seed: int, on_episode: Callable[[Played], object]) -> int:
         rng = np.random.default_rng((self.seed, seed))
-        before, lived, cloned = self.kept, 0, 0
+        before, lived, cloned, lowest = self.kept, 0, 0, np.inf
         today: list[Episode] = []
 
         def learn(episode: Episode) -> None:
-            nonlocal lived, cloned, today
+            nonlocal lived, cloned, lowest, today
             today = best([*today, episode], self.keep, self.discount)
-            self.kept = before + today
+            lowest = min(lowest, episode.returns(self.discount)[0])
+            self.kept = before + [one for one in today if one.success or one.returns(self.discount)[0] > lowest]
             lived += len(episode.action)
             if lived - cloned >= self.every:
                 cloned = lived
