@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cortex.envs.register import register
+
 if TYPE_CHECKING:
     from cortex.agent import Agent as Agent
     from cortex.config import Config as Config
@@ -23,6 +25,9 @@ _HOMES = {
 }
 
 __all__ = ["LESIONS", "Agent", "Config", "CortexError", "load_config"]
+
+register()
+del register
 
 
 def __getattr__(name: str) -> Any:
