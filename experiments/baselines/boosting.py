@@ -60,8 +60,8 @@ class Boosting:
     """Regression trees for each action, fitted by day every ``every`` actions and by night, from nothing each time.
 
     A fit costs at most ``iterations + 1`` times ``capacity`` rows by ``columns`` features by ``trees`` trees: four
-    seconds of one core with the defaults, six actions and a full memory. Features that vary most in memory are read. An action
-    without a row is tried first. The bytes of the weights are those of the rows that define them.
+    seconds of one core with the defaults, six actions and a full memory. Features that vary most in memory
+    are read. An action without a row is tried first. The bytes of the weights are those of the rows that define them.
     """
 
     def __init__(
