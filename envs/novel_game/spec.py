@@ -102,6 +102,7 @@ class Setting:
     pillars: int = 0  # walls that stand about
     limit: int = 100  # steps of an episode of level 1; level 2 has twice as many, and so on
     mechanics: tuple[str, ...] = MECHANICS
+    kinds: tuple[str, ...] = DECOYS  # of decoys
     optimal: tuple[int, int] = (2, 60)  # the solver's steps on level 1, shortest and longest, mean over layouts
     walks: float = 0.1  # most that a random walk to things may win; 1: whatever it wins
 
@@ -113,7 +114,7 @@ def sample(rng: np.random.Generator, setting: Setting, split: str) -> Spec | Non
     if chain is None:
         return None
     stages = tuple(_stage(rng, mechanic) for mechanic in chain)
-    spec = Spec(stages, tuple(_decoys(rng, stages, setting.decoys, length)), length)
+    spec = Spec(stages, tuple(_decoys(rng, stages, setting, length)), length)
     return spec if belongs(spec, split) else None
 
 
@@ -184,14 +185,14 @@ def _stage(rng: np.random.Generator, mechanic: str) -> Stage:
     return Stage(mechanic, count, keeps)
 
 
-def _decoys(rng: np.random.Generator, stages: tuple[Stage, ...], count: int, length: int) -> list[Decoy]:
+def _decoys(rng: np.random.Generator, stages: tuple[Stage, ...], setting: Setting, length: int) -> list[Decoy]:
     """Draw decoys; the first, and then every third, consumes what a stage of level 1 needs, where one can be consumed."""
     last = range(len(stages) - length, len(stages))
     edible = [i for i in last if stages[i].mechanic in ("carry", "tool", "push", "hazard", "teleport")]
-    plain = [kind for kind in DECOYS if kind != "eater"]
+    plain = [kind for kind in setting.kinds if kind != "eater"] or ["junk"]
     found = []
-    for n in range(count):
-        if n % 3 == 0 and edible:
+    for n in range(setting.decoys):
+        if n % 3 == 0 and edible and "eater" in setting.kinds:
             found.append(Decoy("eater", edible[rng.integers(len(edible))]))
         else:
             found.append(Decoy(plain[rng.integers(len(plain))]))
