@@ -48,8 +48,12 @@ FORMS = {
     "use win kept": "Use the {other} on the {thing} to win; the {other} is kept.",
     "push win": "Push the {thing} onto the {other} to win.",
     "change": "Walk against the {thing} to turn it into {made}.",
-    "shield change": "Walk against the {thing} with the {other} in hand to turn it into {made}; the {other} is used up.",
-    "shield change kept": "Walk against the {thing} with the {other} in hand to turn it into {made}; the {other} is kept.",
+    "shield change": (
+        "Walk against the {thing} with the {other} in hand to turn it into {made}; the {other} is used up."
+    ),
+    "shield change kept": (
+        "Walk against the {thing} with the {other} in hand to turn it into {made}; the {other} is kept."
+    ),
     "use change": "Use the {other} on the {thing} to turn the {thing} into {made}; the {other} is used up.",
     "use change kept": "Use the {other} on the {thing} to turn the {thing} into {made}; the {other} is kept.",
     "push change": "Push the {thing} onto the {other} to turn both into {made}.",
@@ -72,6 +76,22 @@ LONGEST = 2500
 
 CHARSET = "".join(sorted(set("".join((*FORMS.values(), *NOUNS[1:], "0123456789"))) - set("{}_")))
 """The characters of all sentences."""
+
+
+def _pattern(sentence: str) -> str:
+    """The regular expression of a form; a slot that comes again means the same thing."""
+    slots = {"thing": "[a-z]+", "other": "[a-z]+", "made": "[a-z]+", "steps": "[0-9]+"}
+    for slot, pattern in slots.items():
+        first = f"{'an? ' if slot == 'made' else ''}(?P<{slot}>{pattern})"
+        sentence = sentence.replace(f"{{{slot}}}", first, 1).replace(f"{{{slot}}}", f"(?P={slot})")
+    return sentence
+
+
+_PATTERNS = {form: re.compile(_pattern(sentence)) for form, sentence in FORMS.items()}
+_CODE = {noun: code for code, noun in enumerate(NOUNS) if code != NOTHING}
+
+_ASIDE = ("kill", "walks", "looks")
+"""Forms that say nothing of how one thing comes from another."""
 
 TRIED = 2  # as in players: nothing that is inferred overwrites it
 
@@ -122,6 +142,57 @@ def goal(game: Array) -> str:
     return " ".join(_sentence(rule) for rule in _rules(game) if rule.wins)
 
 
+def one(game: Array, number: int) -> str:
+    """How a game, a `GAME` record, is won, and one further rule on the way there; equal numbers draw the same rule.
+
+    Every level uses that rule. A game that is won by one rule alone has no further one.
+    """
+    rules = _rules(game)
+    near, there = _nearness(rules), _reached(game, rules)
+    further = [
+        rule
+        for rule in rules
+        if not rule.wins
+        and rule.form not in _ASIDE
+        and _result(rule) in near
+        and there >= {code for code in (rule.thing, rule.other) if code}
+    ]
+    told = [_sentence(further[number % len(further)])] if further else []
+    return " ".join([_sentence(rule) for rule in rules if rule.wins] + told)
+
+
+def read(sentences: Iterable[str], mind: Array) -> None:
+    """Write what sentences say into a `MIND` record that knows its ground, as `players.forget` leaves it.
+
+    What they do not say stays as the mind believed it, except where "Nothing else happens." is among them. A string may
+    hold several sentences. Raises CortexError for a sentence that no game says, and for a mind without ground.
+    """
+    if mind["floor"] == NOTHING:
+        raise CortexError(
+            "This mind does not know floor and walls yet; let `players.forget` prepare it before it reads."
+        )
+    ground = {int(mind[name]) for name in ("floor", "wall", "pad")}
+    rules = [_rule(part, ground) for text in sentences for part in re.findall(r"\S[^.]*\.?", text)]
+    _write(Page(*(mind[name] for name in Page._fields)), rules, int(mind["floor"]))
+    mind["goal"] = mind["goal"] or any(rule.wins for rule in rules)
+
+
+def _rule(sentence: str, ground: set[int]) -> Rule:
+    """The rule that a sentence says of other things than ground; raises CortexError."""
+    for form, pattern in _PATTERNS.items():
+        found = pattern.fullmatch(sentence)
+        if found:
+            slots = found.groupdict()
+            steps = int(slots.pop("steps", 0))
+            if steps < 256 and set(slots.values()) <= set(_CODE):
+                rule = Rule(form, steps=steps, **{slot: _CODE[noun] for slot, noun in slots.items()})
+                if _sentence(rule) == sentence and not ground & {rule.thing, rule.other, rule.made}:
+                    return rule
+    raise CortexError(
+        f"The sentence {sentence!r} says no rule of this game; it has to be one of those that `words.tell` writes."
+    )
+
+
 def _sentence(rule: Rule) -> str:
     made = NOUNS[rule.made]
     article = "an" if made[0] in "aeiou" else "a"
@@ -139,19 +210,20 @@ def _rules(game: Array) -> list[Rule]:
     if (game["things"][..., 1] == IN_NOOK).any():
         rules.append(Rule("pads"))
     rules.append(Rule("rest"))
-    page = Page(*(np.zeros_like(game[name]) for name in ("act", "push", "after")), *_masks())
+    page = _blank()
     floor, known = int(game["ground"][0]), game["ground"][:3]
     page.act[BUMP_TABLE, known], page.acted[BUMP_TABLE, known] = game["act"][BUMP_TABLE, known], TRIED
     _write(page, rules, floor)
-    if not all((written == game[name]).all() for name, written in zip(Page._fields, page[:3])):
+    if not all((written == game[name]).all() for name, written in zip(("act", "push", "after"), page)):
         raise CortexError("This game has rules that no sentence says; games of `generate` have none.")
     return rules
 
 
-def _masks() -> tuple[Array, Array, Array]:
-    shapes: tuple[tuple[int, ...], ...] = ((2, CODES, CODES), (CODES, CODES), (CODES,))
-    acted, pushed, deadly = (np.zeros(shape, np.uint8) for shape in shapes)
-    return acted, pushed, deadly
+def _blank() -> Page:
+    square = (CODES, CODES)
+    shapes = ((2, *square, FIELDS), (*square, FIELDS), (CODES, 2), (2, *square), square, (CODES,))
+    act, push, after, acted, pushed, deadly = (np.zeros(shape, np.uint8) for shape in shapes)
+    return Page(act, push, after, acted, pushed, deadly)
 
 
 def _of(game: Array, thing: int) -> Iterator[Rule]:
@@ -233,6 +305,16 @@ def _nearness(rules: list[Rule]) -> dict[int, int]:
         near.update(dict.fromkeys(fresh, depth))
         ring = [rule for rule in rules if rule.made in fresh]
     return near
+
+
+def _reached(game: Array, rules: list[Rule]) -> set[int]:
+    """The codes that can come about on level 1."""
+    there = set(game["things"][0, :, 0].tolist()) - {NOTHING}
+    size = 0
+    while size != len(there):
+        size = len(there)
+        there |= {rule.made for rule in rules if rule.made and there >= {rule.thing, rule.other} - {NOTHING}}
+    return there
 
 
 def _write(page: Page, rules: Iterable[Rule], floor: int) -> None:
