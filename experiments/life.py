@@ -124,20 +124,25 @@ def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
             f"{options.seeds} lives of {count} games need the game seeds {first}:{first + options.seeds * count}, "
             f"which {first}:{end} does not hold; widen --game-seeds"
         )
-    if "cortex/NovelGame-v0" not in gymnasium.registry:
-        raise CortexError("novel games are not part of this installation; name environments with --envs")
     kind = {name: getattr(options, name) for name in ("split", "difficulty", "noise", "view", "level")}
     kind["modalities"] = tuple(options.modalities)
 
     def task(game: int) -> Task:
-        def make(bodies: int, _: str) -> Any:  # every episode has a layout of its own, so exams have fresh ones
+        def make(bodies: int, part: str) -> Any:
             return gymnasium.make_vec(
-                "cortex/NovelGame-v0", bodies, vectorization_mode="vector_entry_point", game_seed=game, **kind
+                "cortex/NovelGame-v0",
+                bodies,
+                vectorization_mode="vector_entry_point",
+                game_seed=game,
+                layouts=part,
+                **kind,
             )
 
         with closing(gymnasium.make("cortex/NovelGame-v0", game_seed=game, **kind)) as env:
-            anchors: dict[str, Any] = env.unwrapped.anchors()  # type: ignore[attr-defined]
-        return Task(f"novel-{game}", make, anchors["constant"], anchors["solver"], anchors["h"])
+            known: Any = env.unwrapped
+            anchors = known.anchors()
+            areas = partial(known.areas)
+        return Task(f"novel-{game}", make, anchors["constant"], anchors["solver"], anchors["h"], areas)
 
     return [task(game) for game in seeds]
 

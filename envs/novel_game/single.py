@@ -62,3 +62,9 @@ class NovelGame(gymnasium.Env[dict[str, Any], Any]):
     def anchors(self) -> dict[str, float]:
         """How well others play this game; see `cortex.envs.novel_game.anchors`."""
         return self.bodies.anchors()[0]
+
+    def areas(self, actions: int) -> tuple[float, float]:
+        """Areas under the learning curves of random actions and of the reference learner over ``actions`` actions."""
+        from cortex.envs.novel_game.anchors import areas
+
+        return areas(self.bodies.deck.dealt[0], actions, self.bodies.level or 1, self.bodies.view)
