@@ -135,6 +135,17 @@ def test_a_stage_is_told_in_the_words_of_its_kind(stage: Stage, expected: set[st
     assert expected <= set(told), told
 
 
+def test_what_leads_to_the_goal_is_told_backwards() -> None:
+    assert words.tell(game(Stage("carry"), Stage("tool", keeps=True), length=2))[:6] == [
+        "Use the donut on the diamond to win; the donut is kept.",
+        "Use the cloud on the cup to turn the cup into a diamond; the cloud is used up.",
+        "Walk against the donut with an empty hand to take it.",
+        "Walk against the boot to turn it into a cloud.",
+        "Walk against the cloud with an empty hand to take it.",
+        "Walk against the bell to turn it into a boot.",
+    ]
+
+
 def test_decoys_are_told_after_what_leads_to_the_goal() -> None:
     decoys = (Decoy("eater", 3), Decoy("junk"), Decoy("switch"), Decoy("block"), Decoy("trap"))
     assert words.tell(game(Stage("carry"), decoys=decoys))[-7:] == [
@@ -163,6 +174,7 @@ def test_texts_fit_the_space_for_them() -> None:
     for rules in games(300):
         text = " ".join(words.tell(rules))
         assert set(text) <= set(words.CHARSET) and text.isascii()
+        assert not re.search(r"\b(a [aeiou]|an [^aeiou])", text)
         longest = max(longest, len(text))
     assert words.LONGEST / 2 < longest < words.LONGEST
 
@@ -219,6 +231,18 @@ def test_one_rule_is_the_goal_and_a_rule_that_level_one_uses() -> None:
         assert not any("lost" in text for text in further)
         later = set(rules["things"][..., 0].ravel().tolist()) - set(rules["things"][0, :, 0].tolist())
         assert not {NOUNS[code] for code in later} & set(re.findall("[a-z]+", " ".join(further)))
+
+
+def test_one_rule_comes_from_each_that_level_one_uses() -> None:
+    rules = game(Stage("carry"), Stage("tool"), decoys=(Decoy("junk"), Decoy("trap")), length=2)
+    assert {words.one(rules, number) for number in range(20)} == {
+        f"Use the donut on the diamond to win. {further}"
+        for further in (
+            "Use the cloud on the cup to turn the cup into a diamond; the cloud is used up.",
+            "Walk against the cloud with an empty hand to take it.",
+            "Walk against the donut with an empty hand to take it.",
+        )
+    }
 
 
 def test_a_game_of_one_toggle_has_no_further_rule() -> None:

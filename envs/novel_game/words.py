@@ -203,8 +203,7 @@ def _sentence(rule: Rule) -> str:
 
 def _rules(game: Array) -> list[Rule]:
     """The rules of a game, by code; they say all of its tables, or CortexError is raised."""
-    ground = set(game["ground"].tolist())
-    rules = [rule for thing in range(1, CODES) if thing not in ground for rule in _of(game, thing)]
+    rules = [rule for thing in range(1, CODES) for rule in _of(game, thing)]
     if any(rule.form in ("take", "gather", "gather first") for rule in rules):
         rules.append(Rule("drop"))
     if (game["things"][..., 1] == IN_NOOK).any():
