@@ -28,7 +28,7 @@ SETTINGS = (
     Setting(2, 3, 9, kinds=("trap", "eater")),
     Setting(2, 3, 9, kinds=("trap", "trap", "eater", "switch", "junk")),
     Setting(3, 3, 9, kinds=("trap", "eater", "switch")),
-    Setting(3, 4, 9),
+    Setting(3, 4, 9, kinds=("trap", "eater", "switch", "junk", "block", "trap")),
     Setting(4, 4, 11),
 )
 """The settings of each class."""
