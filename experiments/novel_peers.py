@@ -2,7 +2,8 @@
 
 Lives: 5 days of 4 new games with 2,000 actions each, one body, by `experiments.life`. Steps: one new game, many bodies,
 until 8 of the last 10 episodes are won, censored at 200,000. The games are none of those that the family was designed
-and calibrated with. What was done stays under ``--runs``: the same command goes on where it was stopped.
+and calibrated with. Each cell of the table is kept beside the results as soon as it is done: the same command goes on
+where it was stopped, and a cell whose file is deleted is run again.
 """
 
 from __future__ import annotations
@@ -60,12 +61,14 @@ def main() -> None:
     )
     line.add_argument("--games", type=int, default=10, help="games of a class whose steps are counted")
     line.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
-    line.add_argument("--runs", type=Path, default=Path("runs/novel_peers"), help="folder that keeps what is done")
+    line.add_argument("--exam", type=int, default=16, help="episodes of each game's exam")
+    line.add_argument("--runs", type=Path, default=Path("runs/novel_peers"), help="folder of the lives and logs")
     options = common.read(line)
     if options.quick:
         options.runs, options.games = options.runs / "quick", min(options.games, 1)
         options.difficulties, options.seeds = options.difficulties[:1], min(options.seeds, 1)
     seeds, quick = options.seeds, options.quick
+    cells = options.out.with_suffix("")
     pairs = [(agent, level) for level in options.difficulties for agent in options.agents]
     counted = [
         (agent, level, FIRST + game)
@@ -74,8 +77,8 @@ def main() -> None:
         for game in range(options.games)
     ]
     with ThreadPoolExecutor(options.jobs) as pool:
-        lives = pool.map(lambda pair: life(*pair, seeds, options.runs, quick), pairs)
-        steps = pool.map(lambda one: steps_of(*one, options.runs, quick), counted)
+        lives = pool.map(lambda pair: life(*pair, seeds, options.exam, cells, options.runs, quick), pairs)
+        steps = pool.map(lambda one: steps_of(*one, cells, options.runs, quick), counted)
         table, rows = [], []
         for told in lives:
             table.append(told)
@@ -86,19 +89,20 @@ def main() -> None:
     common.last_line({"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows)})
 
 
-def life(agent: str, difficulty: int, seeds: int, runs: Path, quick: bool) -> dict[str, Any]:
+def life(agent: str, difficulty: int, seeds: int, exam: int, cells: Path, runs: Path, quick: bool) -> dict[str, Any]:
     """The figures of one peer on the standard life, by the command that its users have."""
     first = FIRST + 1000
     command = ["-m", "experiments.life", "--agent", agent, "--difficulty", str(difficulty), "--seeds", str(seeds)]
     command += ["--game-seeds", f"{first}:{first + seeds * GAMES}", "--runs", str(runs / f"lives-{difficulty}")]
-    command += ["--out", str(runs / f"{agent}-{difficulty}.csv"), *(["--quick"] if quick else [])]
-    return {"agent": agent, "difficulty": difficulty, **_ask(command, runs / f"{agent}-{difficulty}.json")}
+    command += ["--out", str(cells / f"{agent}-{difficulty}.csv"), "--exam", str(exam)]
+    command += ["--quick"] if quick else []
+    return {"agent": agent, "difficulty": difficulty, **_ask(command, cells / f"{agent}-{difficulty}.json", runs)}
 
 
-def steps_of(agent: str, difficulty: int, game: int, runs: Path, quick: bool) -> dict[str, Any]:
+def steps_of(agent: str, difficulty: int, game: int, cells: Path, runs: Path, quick: bool) -> dict[str, Any]:
     """Steps of one peer in one game; None where it did not get there."""
     command = ["-c", f"from experiments.novel_peers import count; count({agent!r}, {difficulty}, {game}, {quick})"]
-    return _ask(command, runs / f"steps-{agent}-{difficulty}-{game}.json")
+    return _ask(command, cells / f"steps-{agent}-{difficulty}-{game}.json", runs)
 
 
 def count(agent: str, difficulty: int, game: int, quick: bool) -> None:
@@ -147,21 +151,22 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _ask(command: list[str], path: Path) -> dict[str, Any]:
+def _ask(command: list[str], cell: Path, runs: Path) -> dict[str, Any]:
     """The JSON object that ends a command's output; what an earlier run kept is not run again."""
-    if not path.exists():
-        common.progress(f"begins: {path.stem}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with path.with_suffix(".log").open("w") as log:
-            done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, stderr=log, text=True, env=alone)
+    if not cell.exists():
+        common.progress(f"begins: {cell.stem}")
+        for folder in (cell.parent, runs):
+            folder.mkdir(parents=True, exist_ok=True)
+        alone, log = {**os.environ, "OMP_NUM_THREADS": "1"}, runs / f"{cell.stem}.log"
+        with log.open("w", encoding="utf-8") as told:
+            done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, stderr=told, text=True, env=alone)
         if done.returncode:
-            sys.exit(f"error: {path.stem} failed; its log is {path.with_suffix('.log')}")
-        fresh = path.with_suffix(".part")
-        fresh.write_text(done.stdout.splitlines()[-1], encoding="utf-8")
-        fresh.replace(path)
-        common.progress(f"done: {path.stem}")
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            sys.exit(f"error: {cell.stem} failed; its log is {log}")
+        fresh = cell.with_suffix(".part")
+        fresh.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
+        fresh.replace(cell)
+        common.progress(f"done: {cell.stem}")
+    found: dict[str, Any] = json.loads(cell.read_text(encoding="utf-8"))
     return found
 
 
