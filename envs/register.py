@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -26,8 +25,8 @@ class _AfterGymnasium(MetaPathFinder):
     def find_spec(self, fullname: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname != "gymnasium":
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        specs = (other.find_spec(fullname, path, target) for other in sys.meta_path if other is not self)
+        spec = next(filter(None, specs), None)
         loader: Any = spec.loader if spec else None
         if loader is None:
             return spec
@@ -35,6 +34,7 @@ class _AfterGymnasium(MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
+            sys.meta_path.remove(self)
             _register()
 
         loader.exec_module = exec_module
@@ -52,4 +52,6 @@ def _register() -> None:
             NOVEL_GAME,
             entry_point="cortex.envs.novel_game.single:NovelGame",
             vector_entry_point="cortex.envs.novel_game.vector:NovelGames",
+            order_enforce=False,  # it says itself, in its own words, what is wrong with a call
+            disable_env_checker=True,
         )

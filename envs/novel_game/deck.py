@@ -7,27 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from cortex.envs.novel_game.codes import MOST_SIZE
+from cortex.envs.novel_game.difficulty import HARDEST, PERMUTED, setting
 from cortex.envs.novel_game.generate import Game, generate
 from cortex.envs.novel_game.spec import SPLITS, Setting
 from cortex.envs.novel_game.tables import GAME
 from cortex.types import Array, CortexError
 
-try:
-    from cortex.envs.novel_game.difficulty import setting
-except ImportError:  # the classes are not calibrated yet
-
-    def setting(difficulty: int) -> Setting:
-        """The setting of a class."""
-        return Setting(2, 3, 9)
-
-
 ADAPTIVE = "adaptive"
-CLASSES = 10
 WINS, LOSSES = 3, 10
 """So many wins in a row make the next game of a body one class harder, so many losses in a row one class easier."""
-
-PERMUTED = 3
-"""From this difficulty on moves are permuted, with chance one half."""
 
 
 class Deck:
@@ -43,8 +32,8 @@ class Deck:
         self.seeds, self.split, self.silent = _seeds(game_seed, bodies), split, silent
         self.settings = _settings(difficulty)
         self.adaptive = isinstance(difficulty, str)
-        self.side = max(setting.size for _, setting in self.settings)
-        self.longest = max(setting.limit for _, setting in self.settings)
+        self.side = MOST_SIZE if self.adaptive else self.settings[0][1].size
+        self.longest = max(terms.limit for _, terms in self.settings)
         self.version = 0
         self.dealt: list[Game] = []
         self.games = np.zeros(0, GAME)
@@ -81,12 +70,12 @@ class Deck:
         fresh: list[Game] = []
         for b in bodies:
             seed, place = int(self.seeds[b]), int(self._classes[b])
-            difficulty, setting = self.settings[place]
+            difficulty, terms = self.settings[place]
             number = self._numbers.get((seed, place))
             if number is None:
                 number = self._numbers[seed, place] = len(self.dealt) + len(fresh)
-                fresh.append(_game(seed, self.split, setting, self.silent, difficulty >= PERMUTED))
-            self.which[b], self.size[b], self.limit[b] = number, setting.size, setting.limit
+                fresh.append(_game(seed, self.split, terms, self.silent, difficulty >= PERMUTED))
+            self.which[b], self.size[b], self.limit[b] = number, terms.size, terms.limit
         if fresh:
             self.dealt += fresh
             self.games = np.concatenate([self.games, np.stack([game.tables for game in fresh])])
@@ -103,9 +92,10 @@ def _settings(difficulty: Any) -> list[tuple[int, Setting]]:
     if isinstance(difficulty, Setting):
         return [(PERMUTED, difficulty)]
     if isinstance(difficulty, str) and difficulty == ADAPTIVE:
-        return [(number, setting(number)) for number in range(CLASSES)]
-    if isinstance(difficulty, bool) or not isinstance(difficulty, (int, np.integer)) or not 0 <= difficulty < CLASSES:
-        raise CortexError(f"There is no difficulty {difficulty!r}; 0 to {CLASSES - 1} or {ADAPTIVE!r} would do.")
+        return [(number, setting(number)) for number in range(HARDEST + 1)]
+    whole = isinstance(difficulty, (int, np.integer)) and not isinstance(difficulty, bool)
+    if not whole or not 0 <= difficulty <= HARDEST:
+        raise CortexError(f"There is no difficulty {difficulty!r}; 0 to {HARDEST}, {ADAPTIVE!r} or a Setting would do.")
     return [(int(difficulty), setting(int(difficulty)))]
 
 

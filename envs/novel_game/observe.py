@@ -1,106 +1,146 @@
-"""What a body observes of its world, as arrays: codes in view, its own state, the tone of the last event."""
+"""Observations of novel games: which keys there are, their spaces, and the arrays of each step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from numba import njit
 
-from cortex.envs.novel_game.codes import ACTIONS, CODES, EYE, MOST_SIZE, NOTHING, TONES
+from cortex.envs.novel_game import noise, see, sprites, words
+from cortex.envs.novel_game.codes import ACTIONS, CODES, EYE, MOST_SIZE, TONES
+from cortex.envs.novel_game.deck import Deck
+from cortex.envs.novel_game.generate import Game
 from cortex.envs.novel_game.sprites import TILE
-from cortex.envs.novel_game.words import CHARSET, LONGEST
+from cortex.types import Array
 
 MODALITIES = ("grid", "image", "text", "body", "sound")
 VIEWS = ("full", "ego")
 TEXTS = ("none", "goal", "one rule", "all rules")
 
 BODY = 6
-"""Entries of the body: last action, bump, code carried, own row, own column, clock."""
+"""Entries of the body: last action (ACTIONS: none yet), bump, code carried, own row, own column, clock."""
 
 
-def planes(noise: int, side: int) -> int:
-    """Further planes of a grid of ``side`` x ``side`` that hold ``noise`` bytes."""
-    return -(-noise // (side * side))
+class Observer:
+    """Makes the observations of B bodies, whose games are in ``deck`` and whose states are in ``worlds`` WORLD [B]."""
+
+    def __init__(
+        self,
+        deck: Deck,
+        worlds: Array,
+        modalities: tuple[str, ...],
+        noise_bytes: int,
+        noise_kind: str,
+        noise_in: str,
+        view: str,
+        text: str,
+        image_offset: bool,
+    ) -> None:
+        self.deck, self.worlds, self.text = deck, worlds, text
+        self.keys = (*modalities, "noise") if noise_bytes and noise_in == "key" else modalities
+        self.side = deck.side if view == "full" else 2 * EYE + 1
+        self._see = {"full": see.see_all, "ego": see.see_near}[view]
+        self._bytes, self._fresh, self._in = noise_bytes, noise_kind == "fresh", noise_in if noise_bytes else ""
+        self._planes = -(-noise_bytes // self.side**2) if self._in == "grid" else 0
+        self._entries = BODY + (noise_bytes if self._in == "body" else 0)
+        self._pixels = (self.side + image_offset) * TILE
+        self._words = noise.room(len(worlds), noise_bytes)
+        self._grains, self._paces = self._words.view(np.uint8), noise.paces(noise_kind, noise_bytes)
+        self._offset, self._shifts = image_offset, np.zeros((len(worlds), 2), np.int64)
+        self._sheets = np.zeros((0, CODES, TILE, TILE, 3), np.uint8)
+        self._said: list[str] = []
+        self._told: tuple[int, tuple[str, ...]] = (-1, ())
+
+    def space(self, limit: int) -> spaces.Dict:
+        """The observation space of one body whose episodes have at most ``limit`` steps."""
+        high = np.full((self.side, self.side, 1 + self._planes), 255, np.uint8)
+        high[..., 0] = CODES - 1
+        body = [ACTIONS + 1, 2, CODES, MOST_SIZE, MOST_SIZE, limit + 1, *[256] * (self._entries - BODY)]
+        of = {
+            "grid": spaces.Box(np.zeros_like(high), high, dtype=np.uint8),
+            "image": spaces.Box(0, 255, (self._pixels, self._pixels, 3), np.uint8),
+            "text": spaces.Text(words.LONGEST, min_length=0, charset=words.CHARSET),
+            "body": spaces.MultiDiscrete(body),
+            "sound": spaces.Box(0, 1, (TONES,), np.float32),
+            "noise": spaces.Box(0, 255, (self._bytes,), np.uint8),
+        }
+        return spaces.Dict({key: of[key] for key in sorted(self.keys)})
+
+    def __call__(self, bodies: Array, into: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What ``bodies`` [n] observe, in their rows of fresh arrays [B, ...] or of those of an earlier observation.
+
+        Call it once a step and body: the noise moves on.
+        """
+        worlds, which, count = self.worlds, self.deck.which, len(self.worlds)
+        views = self.deck.games, worlds, which, self.deck.size, bodies
+        seen: dict[str, Any] = {} if into is None else into
+        if self._bytes:
+            noise.stir(worlds, self._words, self._grains, self._paces, self._fresh, bodies)
+        if "grid" in self.keys or "image" in self.keys:
+            codes = _array(seen.get("grid"), (count, self.side, self.side, 1 + self._planes), np.uint8)
+            self._see(*views, codes)
+            if self._planes:
+                see.grain(self._grains, self._bytes, bodies, codes)
+            if "grid" in self.keys:
+                seen["grid"] = codes
+            if "image" in self.keys:
+                seen["image"] = _array(seen.get("image"), (count, self._pixels, self._pixels, 3), np.uint8)
+                self._paint(codes, bodies, seen["image"])
+        if "text" in self.keys:
+            seen["text"] = self._tell()
+        if "body" in self.keys:
+            seen["body"] = _array(seen.get("body"), (count, self._entries), np.int64)
+            see.feel(*views, seen["body"])
+            if self._in == "body":
+                seen["body"][bodies, BODY:] = self._grains[bodies, : self._bytes]
+        if "sound" in self.keys:
+            seen["sound"] = _array(seen.get("sound"), (count, TONES), np.float32)
+            see.hear(worlds, bodies, seen["sound"])
+        if "noise" in self.keys:
+            seen["noise"] = _array(seen.get("noise"), (count, self._bytes), np.uint8)
+            seen["noise"][bodies] = self._grains[bodies, : self._bytes]
+        return seen
+
+    def _paint(self, codes: Array, bodies: Array, image: Array) -> None:
+        """Draw the codes of some bodies into their rows of ``image`` [B, H, W, 3]."""
+        count, height = len(image), self.side * TILE
+        tiles = self.sheets().reshape(-1, CODES, TILE, 3 * TILE).view(np.uint64)
+        plain = np.empty((count, height, height * 3), np.uint8) if self._offset else image
+        see.paint(codes, tiles, self.deck.which, bodies, plain.reshape(count, height, -1).view(np.uint64))
+        if self._offset:
+            see.shift(self.worlds, bodies, self._shifts)
+            around = np.tile(sprites.DARK, self._pixels)
+            see.move(plain, self._shifts, around, bodies, image.reshape(count, self._pixels, -1))
+
+    def sheets(self) -> Array:
+        """The tiles of every game dealt so far, [G, CODES, TILE, TILE, 3] uint8."""
+        fresh = self.deck.dealt[len(self._sheets) :]
+        if fresh:
+            self._sheets = np.concatenate([self._sheets, np.stack([_sheet(game) for game in fresh])])
+        return self._sheets
+
+    def _tell(self) -> tuple[str, ...]:
+        """Each body's words; they change only with its game."""
+        if self._told[0] != self.deck.version:
+            self._said += [_words(game, self.text) for game in self.deck.dealt[len(self._said) :]]
+            self._told = self.deck.version, tuple(self._said[g] for g in self.deck.which)
+        return self._told[1]
 
 
-def space(modalities: Sequence[str], side: int, limit: int, noise: int, place: str, offset: bool) -> spaces.Dict:
-    """The observation space of one body, whose view is ``side`` cells wide and whose episodes have ``limit`` steps."""
-    high = np.full((side, side, 1 + planes(noise if place == "grid" else 0, side)), 255, np.uint8)
-    high[..., 0] = CODES - 1
-    entries = [ACTIONS + 1, 2, CODES, MOST_SIZE, MOST_SIZE, limit + 1]
-    pixels = (side + offset) * TILE
-    known = {
-        "grid": lambda: spaces.Box(np.zeros_like(high), high, dtype=np.uint8),
-        "image": lambda: spaces.Box(0, 255, (pixels, pixels, 3), np.uint8),
-        "text": lambda: spaces.Text(LONGEST, min_length=0, charset=CHARSET),
-        "body": lambda: spaces.MultiDiscrete(entries + [256] * (noise if place == "body" else 0)),
-        "sound": lambda: spaces.Box(0, 1, (TONES,), np.float32),
-        "noise": lambda: spaces.Box(0, 255, (noise,), np.uint8),
-    }
-    keys = [*modalities, *(["noise"] if noise and place == "key" else [])]
-    return spaces.Dict({key: known[key]() for key in sorted(keys)})
+def _sheet(game: Game) -> Array:
+    ground = game.tables["ground"].tolist()
+    return sprites.sheet(ground[0], ground[1], ground[3:], game.seed)
 
 
-@njit(cache=True)
-def see_all(games, worlds, which, sizes, bodies, seen):  # type: ignore[no-untyped-def]
-    """Write the whole grid of some bodies into ``seen`` [B, H, W, C], plane 0; beyond a smaller grid it is NOTHING."""
-    side = seen.shape[1]
-    for b in bodies:
-        world, size = worlds[b], sizes[b]
-        look, ground = games[which[b]].look, games[which[b]].ground
-        for row in range(side):
-            for column in range(side):
-                inside = row < size and column < size
-                seen[b, row, column, 0] = look[world.grid[row * size + column]] if inside else NOTHING
-        seen[b, world.pos // size, world.pos % size, 0] = ground[3 + world.face]
+def _words(game: Game, text: str) -> str:
+    """What is told of a game."""
+    if text == "none":
+        return ""
+    if text == "all rules":
+        return " ".join(words.tell(game.tables))
+    return words.goal(game.tables) if text == "goal" else words.one(game.tables, game.seed)
 
 
-@njit(cache=True)
-def see_near(games, worlds, which, sizes, bodies, seen):  # type: ignore[no-untyped-def]
-    """Write what lies around some bodies, not turned, into ``seen`` [B, 7, 7, C], plane 0."""
-    side = seen.shape[1]
-    for b in bodies:
-        world, size = worlds[b], sizes[b]
-        look, ground = games[which[b]].look, games[which[b]].ground
-        top, left = world.pos // size - EYE, world.pos % size - EYE
-        for i in range(side):
-            for j in range(side):
-                row, column = top + i, left + j
-                inside = 0 <= row < size and 0 <= column < size
-                seen[b, i, j, 0] = look[world.grid[row * size + column]] if inside else NOTHING
-        seen[b, EYE, EYE, 0] = ground[3 + world.face]
-
-
-@njit(cache=True)
-def grain(grains, amount, bodies, seen):  # type: ignore[no-untyped-def]
-    """Write the noise of some bodies into the further planes of ``seen`` [B, H, W, C], cell by cell."""
-    side, further = seen.shape[1], seen.shape[3] - 1
-    for b in bodies:
-        i = 0
-        for row in range(side):
-            for column in range(side):
-                for plane in range(further):
-                    seen[b, row, column, 1 + plane] = grains[b, i] if i < amount else 0
-                    i += 1
-
-
-@njit(cache=True)
-def feel(games, worlds, which, sizes, bodies, felt):  # type: ignore[no-untyped-def]
-    """Write the state of some bodies into the first entries of ``felt`` [B, BODY or more]."""
-    for b in bodies:
-        world, size = worlds[b], sizes[b]
-        felt[b, 0], felt[b, 1] = world.action, world.bump
-        felt[b, 2] = games[which[b]].look[world.hand]
-        felt[b, 3], felt[b, 4] = world.pos // size, world.pos % size
-        felt[b, 5] = world.clock
-
-
-@njit(cache=True)
-def hear(worlds, bodies, heard):  # type: ignore[no-untyped-def]
-    """Write the tone of the last event of some bodies into ``heard`` [B, TONES]; silence is all zero."""
-    for b in bodies:
-        heard[b, :] = 0
-        if worlds[b].sound > 0:
-            heard[b, worlds[b].sound] = 1
+def _array(given: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
+    return np.empty(shape, dtype) if given is None else given

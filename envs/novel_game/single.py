@@ -27,7 +27,6 @@ class NovelGame(gymnasium.Env[dict[str, Any], Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Begin an episode: anew with a seed, else the next one."""
-        self.bodies._open()
         super().reset(seed=seed)
         seen, _ = self.bodies.reset(seed=seed)
         self._running = True
@@ -35,8 +34,7 @@ class NovelGame(gymnasium.Env[dict[str, Any], Any]):
 
     def step(self, action: Any) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Take one action, 0 to 5: four moves, use, wait."""
-        self.bodies._open()
-        if not self._running:
+        if not self._running and not self.bodies.closed:
             raise CortexError("There is no episode to step in: none has begun or the last is over; call reset() first.")
         if np.ndim(action):
             raise CortexError(f"One body takes one action, not {action!r}.")

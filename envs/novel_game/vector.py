@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,22 +12,25 @@ from gymnasium.vector.utils import batch_space
 from numba import njit
 
 from cortex.envs.novel_game import noise as noises
-from cortex.envs.novel_game import observe, render, sprites
+from cortex.envs.novel_game import render, words
 from cortex.envs.novel_game.codes import ACTIONS, LEVELS
 from cortex.envs.novel_game.deck import Deck
 from cortex.envs.novel_game.dynamics import WORLD, Terms, advance, begin
 from cortex.envs.novel_game.layout import ALL, DAY, EXAM
-from cortex.envs.novel_game.observe import EYE, MODALITIES, TEXTS, VIEWS
+from cortex.envs.novel_game.observe import MODALITIES, TEXTS, VIEWS, Observer
 from cortex.types import Array, CortexError
 
 PARTS = {"all": ALL, "day": DAY, "exam": EXAM}
 OWN_PART = {"train": "day", "T0": "exam"}
 """The layouts of a split where none are asked for; those of the others are not parted."""
 
+AUTORESETS = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP, "NextStep", "SameStep")
+
+ATTEMPTS = 8
+"""Episodes of a level that are passed over without a layout, before its things are said to find no room."""
+
 EVENTS = ("", "a knock", "taken", "something changed", "put down", "", "something changed by itself", "won", "died")
 """Tone -> what a person reads."""
-
-_OFFSETS = 0x6F6666736574
 
 
 class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
@@ -69,44 +71,39 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        bodies = num_envs
-        if isinstance(bodies, bool) or not isinstance(bodies, (int, np.integer)) or bodies < 1:
-            raise CortexError(f"{bodies!r} bodies were asked for (num_envs); a whole number from 1 would do.")
-        self.modalities = _modalities(modalities)
-        self.noise = _one_of("noise", noise, noises.AMOUNTS)
-        self.noise_kind = _one_of("noise_kind", noise_kind, noises.KINDS)
-        self.noise_in = _one_of("noise_in", noise_in, noises.PLACES)
-        if noise and noise_in != "key" and noise_in not in self.modalities:
-            raise CortexError(f"noise_in={noise_in!r} needs {noise_in!r} among the modalities, which are {modalities}.")
-        self.view, self.text = _one_of("view", view, VIEWS), _one_of("text", text, TEXTS)
-        self.level = _one_of("level", level, (None, *range(1, LEVELS + 1)))
+        if isinstance(num_envs, bool) or not isinstance(num_envs, (int, np.integer)) or num_envs < 1:
+            raise CortexError(f"{num_envs!r} bodies were asked for (num_envs); a whole number from 1 would do.")
+        modalities = _modalities(modalities)
+        _one_of("noise", noise, noises.AMOUNTS)
+        _one_of("noise_kind", noise_kind, noises.KINDS)
+        _one_of("noise_in", noise_in, noises.PLACES)
+        if noise and noise_in != "key" and noise_in not in modalities:
+            raise CortexError(f"noise_in={noise_in!r} needs {noise_in!r} among the modalities {modalities}.")
+        self.view, self.level = _one_of("view", view, VIEWS), _one_of("level", level, (None, *range(1, LEVELS + 1)))
         self.render_mode = _one_of("render_mode", render_mode, (None, *self.metadata["render_modes"]))
-        mode = _one_of("autoreset_mode", autoreset_mode, (*AutoresetMode, *(mode.value for mode in AutoresetMode)))
-        self.autoreset_mode = AutoresetMode(mode)
-        if self.autoreset_mode == AutoresetMode.DISABLED:
-            raise CortexError("autoreset_mode DISABLED is not supported; NEXT_STEP or SAME_STEP would do.")
+        self.autoreset_mode = AutoresetMode(_one_of("autoreset_mode", autoreset_mode, AUTORESETS))
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.image_offset = bool(image_offset)
-        self.deck = Deck(int(bodies), game_seed, split, difficulty, "sound" in self.modalities)
+        self.num_envs = int(num_envs)
+        self.deck = Deck(self.num_envs, game_seed, split, difficulty, "sound" in modalities)
         self.keep_to(OWN_PART.get(split, "all") if layouts is None else layouts)
-
-        self.num_envs = int(bodies)
-        self.side = self.deck.side if self.view == "full" else 2 * EYE + 1
-        limit = self.deck.longest * (self.level or LEVELS)
-        self.single_observation_space = observe.space(
-            self.modalities, self.side, limit, self.noise, self.noise_in, self.image_offset
+        self.worlds = np.zeros(self.num_envs, WORLD)
+        self._observe = Observer(
+            self.deck,
+            self.worlds,
+            modalities,
+            int(noise),
+            noise_kind,
+            noise_in,
+            view,
+            _one_of("text", text, TEXTS),
+            bool(image_offset),
         )
+        self.single_observation_space = self._observe.space(self.deck.longest * (self.level or LEVELS))
         self.single_action_space = spaces.Discrete(ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-
-        self.worlds = np.zeros(self.num_envs, WORLD)
         self._everybody = np.arange(self.num_envs)
-        self._words = noises.room(self.num_envs, self.noise)
-        self._grains = self._words.view(np.uint8)
-        self._paces = noises.paces(self.noise_kind, self.noise)
         self._running = False
-        self._told: tuple[int, tuple[str, ...]] = (-1, ())
 
     def keep_to(self, layouts: str) -> None:
         """From the next episode on, begin in layouts of one part: all, day or exam; those of the two are disjoint."""
@@ -121,6 +118,8 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
         go on to their next episode.
         """
         self._open()
+        if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0:
+            super().reset(seed=int(seed))
         if seed is None and not self._running:
             seed = int(self.np_random.integers(2**31))
         if seed is not None:
@@ -202,77 +201,6 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
         told = {"final_obs": final, "final_info": {"success": success & over, "_success": over.copy()}}
         return {**told, "_final_obs": over.copy(), "_final_info": over.copy(), **self._info(success & ~over)}
 
-    def _observe(self, bodies: Array, seen: dict[str, Any] | None = None) -> dict[str, Any]:
-        """What some bodies observe, into fresh arrays or into ``seen``. Call it once a step: the noise moves on."""
-        count, deck, worlds = self.num_envs, self.deck, self.worlds
-        views = deck.games, worlds, deck.which, deck.size, bodies
-        seen = {} if seen is None else seen
-        if self.noise:
-            fresh = self.noise_kind == "fresh"
-            noises.stir(worlds, self._words, self._grains, self._paces, fresh, bodies)
-        if "grid" in self.modalities or "image" in self.modalities:
-            further = observe.planes(self.noise if self.noise_in == "grid" else 0, self.side)
-            codes = seen.get("grid")
-            if codes is None:
-                codes = np.empty((count, self.side, self.side, 1 + further), np.uint8)
-            {"full": observe.see_all, "ego": observe.see_near}[self.view](*views, codes)
-            if further:
-                observe.grain(self._grains, self.noise, bodies, codes)
-            if "image" in self.modalities:
-                pixels = self._image(codes[bodies, ..., 0], bodies)
-                seen["image"] = _written(seen.get("image"), pixels, bodies)
-            if "grid" in self.modalities:
-                seen["grid"] = codes
-        if "text" in self.modalities:
-            seen["text"] = self._tell()
-        if "body" in self.modalities:
-            entries = seen.get("body")
-            if entries is None:
-                entries = np.empty((count, observe.BODY + (self.noise if self.noise_in == "body" else 0)), np.int64)
-            observe.feel(*views, entries)
-            if self.noise_in == "body" and self.noise:
-                entries[bodies, observe.BODY :] = self._grains[bodies, : self.noise]
-            seen["body"] = entries
-        if "sound" in self.modalities:
-            heard = seen.get("sound")
-            seen["sound"] = np.empty((count, observe.TONES), np.float32) if heard is None else heard
-            observe.hear(worlds, bodies, seen["sound"])
-        if self.noise and self.noise_in == "key":
-            seen["noise"] = _written(seen.get("noise"), self._grains[bodies, : self.noise], bodies)
-        return seen
-
-    def _image(self, codes: Array, bodies: Array) -> Array:
-        which = self.deck.which[bodies]
-        one = len(self.deck.dealt) == 1
-        sheets = self._sheet(0) if one else np.stack([self._sheet(int(g)) for g in which])
-        if not self.image_offset:
-            return render.image(codes, sheets)
-        return np.stack(
-            [render.image(codes[i], sheets if one else sheets[i], self._offset(int(b))) for i, b in enumerate(bodies)]
-        )
-
-    def _offset(self, b: int) -> Array:
-        """How far a body's image is off the lattice, the same throughout an episode."""
-        world = self.worlds[b]
-        return np.random.default_rng([int(world["seed"]), int(world["episode"]), _OFFSETS]).integers(
-            sprites.TILE, size=2
-        )
-
-    def _sheet(self, g: int) -> Array:
-        game = self.deck.dealt[g]
-        ground = tuple(int(code) for code in game.tables["ground"])
-        return _sheet(ground, game.seed)
-
-    def _tell(self) -> tuple[str, ...]:
-        """Each body's words; they change only with its game."""
-        if self._told[0] != self.deck.version:
-            said = [self._words_of(game) for game in self.deck.dealt]
-            self._told = self.deck.version, tuple(said[g] for g in self.deck.which)
-        return self._told[1]
-
-    def _words_of(self, game: Any) -> str:
-        return _words(game.tables.tobytes(), self.text, game.seed)
-
     def _frame(self, b: int) -> Any:
         world, g = self.worlds[b], int(self.deck.which[b])
         game = self.deck.dealt[g]
@@ -282,12 +210,12 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
         caption: dict[str, Any] = {
             "carried": int(look[world["hand"]]),
             "clock": int(world["clock"]),
-            "mission": self._words_of(game) if self.text != "none" else "",
+            "mission": words.goal(game.tables),
             "event": EVENTS[world["sound"]],
         }
         if self.render_mode == "ansi":
             return render.ansi(codes, int(ground[0]), int(ground[1]), [int(code) for code in ground[3:]], **caption)
-        return render.picture(codes, self._sheet(g), **caption)
+        return render.picture(codes, self._observe.sheets()[g], **caption)
 
     @property
     def _level(self) -> int:
@@ -299,14 +227,17 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
 
     def _actions(self, actions: Any) -> Array:
         """[B] int64, checked."""
-        chosen = np.asarray(actions)
+        try:
+            chosen = np.asarray(actions)
+        except ValueError:
+            chosen = np.asarray(None)
         if chosen.shape != (self.num_envs,) or chosen.dtype.kind not in "iu":
             raise CortexError(
                 f"The actions are {chosen.dtype} of shape {chosen.shape}; {self.num_envs} whole numbers from 0 to "
                 f"{ACTIONS - 1} would do."
             )
         if chosen.min() < 0 or chosen.max() >= ACTIONS:
-            wrong = int(chosen[(chosen < 0) | (chosen >= ACTIONS)][0])
+            wrong = chosen[(chosen < 0) | (chosen >= ACTIONS)][0]
             raise CortexError(f"There is no action {wrong}; 0 to {ACTIONS - 1} would do.")
         return chosen.astype(np.int64, copy=False)
 
@@ -326,11 +257,26 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
 
 
 @njit(cache=True)
+def begin_one(game, world, terms):  # type: ignore[no-untyped-def]
+    """Begin the next episode that has a layout; False where there is none.
+
+    Where levels follow wins, a level whose things find no room gives way to the one before it.
+    """
+    highest = terms.level if terms.level > 0 else min(1 + world.wins, LEVELS)
+    lowest = highest if terms.level > 0 else 1
+    for level in range(highest, lowest - 1, -1):
+        for _ in range(ATTEMPTS):
+            if begin(game, world, Terms(terms.size, terms.limit, level, terms.part)):
+                return True
+    return False
+
+
+@njit(cache=True)
 def begin_some(games, worlds, which, sizes, limits, level, part, bodies):  # type: ignore[no-untyped-def]
     """Begin an episode in some bodies; False where no layout was found."""
     laid = True
     for b in bodies:
-        laid = begin(games[which[b]], worlds[b], Terms(sizes[b], limits[b], level, part)) and laid
+        laid = begin_one(games[which[b]], worlds[b], Terms(sizes[b], limits[b], level, part)) and laid
     return laid
 
 
@@ -341,37 +287,10 @@ def step_all(games, worlds, which, sizes, limits, level, part, actions):  # type
     for b in range(len(which)):
         terms = Terms(sizes[b], limits[b], level, part)
         if worlds[b].over:
-            laid = begin(games[which[b]], worlds[b], terms) and laid
+            laid = begin_one(games[which[b]], worlds[b], terms) and laid
         else:
             advance(games[which[b]], worlds[b], terms, actions[b])
     return laid
-
-
-@lru_cache(maxsize=4096)
-def _words(tables: bytes, text: str, number: int) -> str:
-    """What is told of a game."""
-    if text == "none":
-        return ""
-    from cortex.envs.novel_game import words
-    from cortex.envs.novel_game.tables import GAME
-
-    game = np.frombuffer(tables, GAME)[0]
-    if text == "all rules":
-        return " ".join(words.tell(game))
-    return words.goal(game) if text == "goal" else words.one(game, number)
-
-
-@lru_cache(maxsize=4096)
-def _sheet(ground: tuple[int, ...], colours: int) -> Array:
-    return sprites.sheet(ground[0], ground[1], ground[3:], colours)
-
-
-def _written(room: Array | None, values: Array, bodies: Array) -> Array:
-    """``values`` as they are, or written into the rows of ``room``."""
-    if room is None:
-        return values
-    room[bodies] = values
-    return room
 
 
 def _modalities(modalities: Any) -> tuple[str, ...]:
@@ -386,6 +305,8 @@ def _modalities(modalities: Any) -> tuple[str, ...]:
 
 
 def _one_of(name: str, value: Any, known: Sequence[Any]) -> Any:
+    """The option of ``known`` that a value is. Raises CortexError for others."""
+    value = value.item() if isinstance(value, np.integer) else value
     for option in known:
         if isinstance(value, type(option)) and value == option:
             return option
