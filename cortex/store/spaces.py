@@ -19,12 +19,14 @@ def encode(space: Space[Any]) -> dict[str, Any]:
         return {"kind": "dict", "spaces": {str(key): encode(part) for key, part in space.spaces.items()}}
     if isinstance(space, spaces.Discrete):
         return {"kind": "discrete", "n": int(space.n), "start": int(space.start)}
+    if isinstance(space, spaces.MultiDiscrete):
+        return {"kind": "multidiscrete", "nvec": space.nvec.tolist(), "start": space.start.tolist()}
     if isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U"):
         return {"kind": "text"}
     if isinstance(space, spaces.Box):
         bounds = {"low": _bound(space.low), "high": _bound(space.high)}
         return {"kind": "box", "shape": list(space.shape), "dtype": str(space.dtype), **bounds}
-    raise CortexError(f"the space {space} cannot be saved; Box, Discrete, Text and a Dict of these can")
+    raise CortexError(f"the space {space} cannot be saved; Box, Discrete, MultiDiscrete, Text and a Dict of these can")
 
 
 def decode(told: Any) -> Space[Any]:
@@ -34,6 +36,8 @@ def decode(told: Any) -> Space[Any]:
             return spaces.Dict({key: decode(part) for key, part in told["spaces"].items()})
         if told["kind"] == "discrete":
             return spaces.Discrete(int(told["n"]), start=int(told["start"]))
+        if told["kind"] == "multidiscrete":
+            return spaces.MultiDiscrete(np.array(told["nvec"], np.int64), start=np.array(told["start"], np.int64))
         if told["kind"] == "text":
             return spaces.Text(LONGEST)
         if told["kind"] == "box":
@@ -63,7 +67,7 @@ def _named(space: Space[Any]) -> str:
     if isinstance(space, spaces.Box):
         shape = "x".join(map(str, space.shape))
         return f"a Box of {shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
-    return str(space) if isinstance(space, spaces.Discrete) else type(space).__name__
+    return str(space) if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) else type(space).__name__
 
 
 def _bound(values: Any) -> Any:

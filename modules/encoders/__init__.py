@@ -2,8 +2,8 @@
 
 from .grid import GridEncoder
 from .senses import Senses
-from .symbol import SymbolEncoder
+from .symbol import SymbolEncoder, SymbolsEncoder
 from .text import TextEncoder
 from .vector import VectorEncoder
 
-__all__ = ["GridEncoder", "Senses", "SymbolEncoder", "TextEncoder", "VectorEncoder"]
+__all__ = ["GridEncoder", "Senses", "SymbolEncoder", "SymbolsEncoder", "TextEncoder", "VectorEncoder"]

@@ -12,7 +12,7 @@ from gymnasium import Space, spaces
 from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene
 
 from .grid import VALUES, GridEncoder
-from .symbol import MOST, SymbolEncoder
+from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
 from .text import PACKAGED, TextEncoder
 from .vector import VectorEncoder
 
@@ -23,7 +23,8 @@ APART = 64
 """Two keys of one modality stand a multiple of so many rows apart."""
 
 SUPPORTED = (
-    f"supported are a Box of one dimension, Discrete up to {MOST}, Text, symbolic codes (an integer Box of at most"
+    f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, Text,"
+    " symbolic codes (an integer Box of at most"
     f" {MOST_CELLS} x {MOST_CELLS} cells with 1 to {MOST_CHANNELS} channels, 0 to {VALUES - 1})"
     " and a Dict of these; wrap the environment to give one of them"
 )
@@ -203,6 +204,8 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
     """Choose the encoder of one key; a text space is known by its dtype, since environments define their own."""
     if isinstance(space, spaces.Discrete) and space.n <= MOST:
         return Sense(key, (), SymbolEncoder(int(space.n), int(space.start)))
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.size and space.nvec.sum() <= ALL:
+        return Sense(key, space.shape, SymbolsEncoder(space.nvec.ravel(), space.start.ravel()))
     if isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U"):
         return Sense(key, None, text)
     if isinstance(space, spaces.Box):

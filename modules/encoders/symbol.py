@@ -1,8 +1,9 @@
-"""One of n symbols: a single token."""
+"""One of n symbols, a single token; several of them, a token each."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
 
@@ -12,6 +13,9 @@ SEED = 2_000
 
 MOST = 65_536
 """Beyond so many values a number is a quantity, not a symbol."""
+
+ALL = 4 * MOST
+"""Most values of all the entries of one key."""
 
 
 class SymbolEncoder:
@@ -35,3 +39,36 @@ class SymbolEncoder:
         index = np.asarray(values).reshape(-1).astype(np.int64) - self.start
         tokens = self._vectors.take(index, axis=0)[:, None]
         return scene(tokens, np.ones((len(index), 1), bool), self.position, self.modality)
+
+
+class SymbolsEncoder:
+    """Whole numbers [B, n], each one of symbols of its own -> n tokens, frozen random unit vectors, at (index, 0).
+
+    Entry i has the values ``starts[i]`` to starts[i] + counts[i] - 1. What one entry says is said by no other: equal
+    numbers at two places have different tokens.
+    """
+
+    modality = "symbol"
+
+    def __init__(self, counts: npt.ArrayLike, starts: npt.ArrayLike = 0, width: int = TOKEN_WIDTH) -> None:
+        self._counts = np.array(counts, np.int64)
+        if self._counts.ndim != 1 or not self._counts.size:
+            raise CortexError("symbols need a list of counts, one for each entry")
+        self._starts = np.broadcast_to(np.array(starts, np.int64), self._counts.shape)
+        if self._counts.min() < 1 or self._counts.sum() > ALL:
+            raise CortexError(f"entries of symbols have 1 or more values, {ALL} together; give larger ones as a Box")
+        self.position = listed(len(self._counts))
+        self.accepts = f"{len(self._counts)} whole numbers, each in its own range of {self._counts.max()} at most"
+        self._first = np.cumsum(self._counts) - self._counts
+        self._vectors = unit_vectors(SEED + 1, int(self._counts.sum()), width)
+
+    def faults(self, values: Array) -> Array:
+        """[B] bool: bodies with a number that is no symbol."""
+        index = np.asarray(values).reshape(len(values), -1).astype(np.int64) - self._starts
+        return np.asarray(((index < 0) | (index >= self._counts)).any(axis=1))
+
+    def __call__(self, values: Array) -> Scene:
+        """Encode whole numbers [B, ...], n a body in C order -> scene of n tokens."""
+        index = np.asarray(values).reshape(len(values), -1).astype(np.int64) - self._starts
+        tokens = self._vectors.take(index + self._first, axis=0)
+        return scene(tokens, np.ones(index.shape, bool), self.position, self.modality)
