@@ -97,7 +97,7 @@ def make_vector(
 
     ``source`` is an id, an environment (copied through its spec for further bodies), a maker of environments, or a
     vector environment, which is returned as it is and has to bring its own bodies, layouts and NEXT_STEP resets.
-    ``held_out`` is the share of layouts that belongs to exams; 0 does not part them.
+    ``held_out`` is the share of layouts that belongs to exams; 0 does not part them. Novel games part them themselves.
     """
     if isinstance(source, VectorEnv):
         if source.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP) != AutoresetMode.NEXT_STEP:
@@ -114,6 +114,9 @@ def make_vector(
         def make() -> gymnasium.Env[Any, Any]:
             # The caller's own environment is used once; a replacement after a fault is a copy.
             env = make_env(given.pop() if given else _again(source) if isinstance(source, gymnasium.Env) else source)
+            if held_out and hasattr(env.unwrapped, "keep_to"):
+                env.unwrapped.keep_to(part)  # it parts its layouts itself, in its own share
+                return env
             return HeldOutLayouts(env, part, held_out) if held_out else env
 
         return make
