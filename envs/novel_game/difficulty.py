@@ -18,6 +18,7 @@ CHAIN = ("toggle", "carry", "tool", "push", "patrol", "timed")
 
 _EASY = ("toggle", "carry", "tool", "hazard", "patrol", "teleport", "timed")
 _PLAIN = (*_EASY, "collect")
+_LIGHT = ("trap", "eater", "switch", "junk", "block", "trap")
 
 SETTINGS = (
     Setting(1, 0, 7, limit=50, mechanics=_EASY, walks=1.0),
@@ -28,8 +29,8 @@ SETTINGS = (
     Setting(2, 3, 9, kinds=("trap", "eater")),
     Setting(2, 3, 9, kinds=("trap", "trap", "eater", "switch", "junk")),
     Setting(3, 3, 9, kinds=("trap", "eater", "switch")),
-    Setting(3, 4, 9, kinds=("trap", "eater", "switch", "junk", "block", "trap")),
-    Setting(4, 4, 11),
+    Setting(3, 4, 9, kinds=_LIGHT),
+    Setting(4, 4, 11, kinds=_LIGHT),
 )
 """The settings of each class."""
 

@@ -160,24 +160,3 @@ def _by_itself(game, world):  # type: ignore[no-untyped-def]
             world.spots[3] = ahead
         else:
             world.spots[4] = -step
-
-
-@njit(cache=True)
-def begin_all(games, worlds, terms, which):  # type: ignore[no-untyped-def]
-    """Begin an episode in every body, body b in game ``which[b]``; False where some body's layout was not found."""
-    laid = True
-    for b in range(len(which)):
-        laid = begin(games[which[b]], worlds[b], terms) and laid
-    return laid
-
-
-@njit(cache=True)
-def step_all(games, worlds, terms, which, actions):  # type: ignore[no-untyped-def]
-    """One action of every body; one whose episode is over begins the next instead, and its action is ignored."""
-    laid = True
-    for b in range(len(which)):
-        if worlds[b].over:
-            laid = begin(games[which[b]], worlds[b], terms) and laid
-        else:
-            advance(games[which[b]], worlds[b], terms, actions[b])
-    return laid
