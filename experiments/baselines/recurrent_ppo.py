@@ -1,6 +1,7 @@
 """Recurrent PPO of sb3-contrib: PPO with an LSTM, so that its policy remembers within the episode.
 
-Hochreiter & Schmidhuber 1997; Schulman et al. 2017, arXiv 1707.06347. TUNED
+Hochreiter & Schmidhuber 1997; Schulman et al. 2017, arXiv 1707.06347. Chosen among five settings by play on
+MiniGrid-Empty-5x5-v0 after 3k actions of one body: .71, .92 and 1.0 of 48 episodes won, 3 seeds.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from experiments.baselines.features import Features
 from experiments.baselines.ppo import OnPolicy
 
 SETTINGS: dict[str, Any] = {
-    "rows": 1024,  # of experience before each training, of all bodies
-    "batch_size": 256,
-    "n_epochs": 10,
+    "n_steps": 128,  # of each body before each training, or more of few bodies, to fill a minibatch
+    "batch_size": 128,
+    "n_epochs": 4,
     "gamma": 0.99,
     "gae_lambda": 0.95,
     "ent_coef": 0.01,
-    "learning_rate": 5e-4,
+    "learning_rate": 2e-3,
     "width": 64,
 }
 
@@ -52,7 +53,7 @@ class RealRows(RecurrentRolloutBuffer):
 def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **settings: str) -> OnPolicy:
     """Make the learner for the spaces of one body; ``settings`` are those of ``SETTINGS``."""
     chosen = adaptor.read(settings, SETTINGS)
-    rows, width = chosen.pop("rows"), chosen.pop("width")
+    n_steps, width = chosen.pop("n_steps"), chosen.pop("width")
     features = Features(observation_space)
     model: Any = RecurrentPPO(
         "MlpLstmPolicy",
@@ -78,4 +79,4 @@ def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **s
             bodies,
         )
 
-    return OnPolicy(model, features, rows, buffer)
+    return OnPolicy(model, features, n_steps, buffer)
