@@ -175,7 +175,8 @@ def test_each_step_reaches_the_learner_once_and_no_other_does(count: int, mode: 
     got: list[list[tuple[float, ...]]] = [[] for _ in range(count)]
     ended: list[Played] = []
     for _ in range(40):
-        after, reward, done, infos = stream.step(np.zeros(count, np.int64))
+        outcome: Any = stream.step(np.zeros(count, np.int64))
+        after, reward, done, infos = outcome
         for body in map(int, np.flatnonzero(stream.real)):
             last = infos[body]["terminal_observation"] if done[body] else after[body]
             cut = infos[body].get("TimeLimit.truncated", False)
