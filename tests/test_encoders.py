@@ -12,7 +12,7 @@ import pytest
 from gymnasium import spaces
 
 from cortex.modules.codebook import Codebook
-from cortex.modules.encoders import GridEncoder, Senses, SymbolEncoder, TextEncoder, VectorEncoder
+from cortex.modules.encoders import GridEncoder, Senses, SymbolEncoder, SymbolsEncoder, TextEncoder, VectorEncoder
 from cortex.types import CortexError
 from tests.contracts import EncoderContract
 
@@ -74,6 +74,14 @@ class TestSymbol(EncoderContract):
         return np.arange(5, 14)
 
 
+class TestSymbols(EncoderContract):
+    def make(self) -> Any:
+        return SymbolsEncoder([7, 2, 30], starts=[0, -1, 3])
+
+    def values(self) -> Any:
+        return np.array([[0, -1, 3], [6, 0, 32], [3, -1, 3], [3, 0, 3]])
+
+
 class TestText(EncoderContract):
     def make(self) -> Any:
         return text_encoder()
@@ -117,6 +125,25 @@ def test_vectors_are_scaled_by_their_bounds_or_squashed() -> None:
     half_open = VectorEncoder([-np.inf, 0], [4, np.inf])(np.array([[3, 3]])).tokens[0, :, 0]
     np.testing.assert_allclose(half_open, np.arcsinh(3), rtol=1e-6)
     assert not scene.tokens[..., 1:].any() and scene.position[0, 4].tolist() == [4, 0]
+
+
+def test_equal_numbers_at_two_places_are_two_symbols() -> None:
+    senses = Senses.for_space(spaces.Dict(hand=spaces.MultiDiscrete([[3, 3], [3, 5]]), feet=spaces.MultiDiscrete([4])))
+    seen = {"hand": np.array([[[1, 1], [1, 1]], [[1, 2], [1, 4]]]), "feet": np.array([[0], [3]])}
+    scene = senses(seen)
+    assert scene.tokens.shape == (2, 5, 64) and (scene.modality == 1).all()
+    assert len(np.unique(senses.layout.position, axis=0)) == 5
+    assert len(np.unique(scene.tokens[0, 1:], axis=0)) == 4
+    same = (scene.tokens[0] == scene.tokens[1]).all(axis=1)
+    assert same.tolist() == [False, True, False, True, False]
+    assert senses.is_batched(seen) and not senses.is_batched({key: value[0] for key, value in seen.items()})
+    np.testing.assert_array_equal(senses(senses.batch({k: v[1] for k, v in seen.items()})).tokens[0], scene.tokens[1])
+    seen["hand"][1, 0, 0] = 3
+    assert [fault is None for fault in senses.check(seen)] == [True, False]
+    with pytest.raises(CortexError, match="'hand' of body 1: expected 4 whole numbers"):
+        senses(seen)
+    with pytest.raises(CortexError, match="give larger ones as a Box"):
+        SymbolsEncoder([2, 10**6])
 
 
 def test_a_sentence_is_kept_whole_and_means_what_it_means() -> None:
@@ -336,7 +363,7 @@ PIXELS = spaces.Box(0, 255, (210, 160, 3), np.uint8)
         (spaces.Box(-1, 1, (3, 3)), r"Box\(-1, 1, \(3, 3\), float32\), which is not supported: supported are"),
         (spaces.Box(-1, 1, (3, 3, 1), np.int8), "not supported"),
         (spaces.Tuple((spaces.Discrete(2), CARTPOLE)), r"Tuple\(.*not supported"),
-        (spaces.MultiDiscrete([2, 3]), r"MultiDiscrete\(\[2 3\]\)"),
+        (spaces.MultiDiscrete([2, 300_000]), r"MultiDiscrete\(\[ *2 300000\]\), which is not supported"),
         (spaces.MultiBinary(3), "MultiBinary"),
         (spaces.Sequence(spaces.Discrete(2)), "Sequence"),
         (spaces.Graph(spaces.Discrete(3), None), "Graph"),

@@ -254,6 +254,9 @@ def test_an_agent_is_not_saved_over_a_life(walker: cortex.Agent, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
+FEW = {"kind": "multidiscrete", "nvec": [0, 2], "start": [0]}
+
+
 def test_spaces_survive_as_json() -> None:
     import json
 
@@ -263,16 +266,20 @@ def test_spaces_survive_as_json() -> None:
             "image": spaces.Box(0, 255, (7, 7, 3), np.uint8),
             "heading": spaces.Discrete(4, start=-1),
             "words": spaces.Text(20),
+            "limbs": spaces.MultiDiscrete([[3, 4], [5, 6]], start=[[0, 1], [0, -2]]),
         }
     )
     back = decode(json.loads(json.dumps(encode(space))))
     assert isinstance(back, spaces.Dict)
     assert differs(space, back) is None and back["body"] == space["body"] and back["image"] == space["image"]
+    assert back["limbs"] == space["limbs"] and back["limbs"].start.tolist() == [[0, 1], [0, -2]]
+    other = spaces.Dict({**space.spaces, "limbs": spaces.MultiDiscrete([[3, 4], [5, 7]])})
+    assert "the observation['limbs'] is MultiDiscrete(" in str(differs(space, other))
     assert differs(space, spaces.Dict({**space.spaces, "heading": spaces.Discrete(4)})) == (
         "the observation['heading'] is Discrete(4), not Discrete(4, start=-1)"
     )
     with pytest.raises(CortexError, match="cannot be saved"):
         encode(spaces.MultiBinary(3))
-    for damaged in (None, {}, {"kind": "box"}, {"kind": "pickle"}, {"kind": "discrete", "n": -1, "start": 0}):
+    for damaged in (None, {}, {"kind": "box"}, {"kind": "pickle"}, {"kind": "discrete", "n": -1, "start": 0}, FEW):
         with pytest.raises(CortexError, match=r"damaged|unknown kind"):
             decode(damaged)

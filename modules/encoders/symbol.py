@@ -64,11 +64,15 @@ class SymbolsEncoder:
 
     def faults(self, values: Array) -> Array:
         """[B] bool: bodies with a number that is no symbol."""
-        index = np.asarray(values).reshape(len(values), -1).astype(np.int64) - self._starts
+        index = self._read(values)
         return np.asarray(((index < 0) | (index >= self._counts)).any(axis=1))
 
     def __call__(self, values: Array) -> Scene:
         """Encode whole numbers [B, ...], n a body in C order -> scene of n tokens."""
-        index = np.asarray(values).reshape(len(values), -1).astype(np.int64) - self._starts
+        index = self._read(values)
         tokens = self._vectors.take(index + self._first, axis=0)
         return scene(tokens, np.ones(index.shape, bool), self.position, self.modality)
+
+    def _read(self, values: Array) -> Array:
+        """Numbers [B, ...] -> [B, n], counted from zero."""
+        return np.asarray(values).reshape(len(values), len(self._counts)).astype(np.int64) - self._starts
