@@ -22,7 +22,7 @@ from cortex.envs.novel_game.codes import CHANGE, DROP, GRASP, LEVELS, RIPEN, STE
 from cortex.envs.novel_game.difficulty import HARDEST, PERMUTED, band, setting
 from cortex.envs.novel_game.dynamics import Terms, begin
 from cortex.envs.novel_game.generate import Bench, Game, generate
-from cortex.envs.novel_game.layout import ALL
+from cortex.envs.novel_game.layout import DAY
 from cortex.envs.novel_game.nouns import NOUNS
 from cortex.envs.novel_game.search import search
 from cortex.envs.novel_game.sprites import TILE
@@ -58,7 +58,7 @@ SCALES = {7: 4, 9: 3, 11: 3, 13: 3}
 
 GAP, CAPTION, ROW, LETTERS = 10, 72, 22, 13  # pixels: between frames, under a grid, of a legend, of its letters
 PAPER, DARK, COLOURS = (255, 255, 255), (24, 26, 34), 256
-DOWN = "puts down"
+DOWN, PUSH = "puts down", "pushes away"
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def page_row(row: Mapping[str, Any]) -> str:
 def _cell(row: Mapping[str, float], name: str, digits: int) -> str:
     """A figure, with its interval where that says more."""
     value, low, high = (f"{row[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
-    return value if low == high else f"{value} ({low} to {high})"
+    return value if low == high else f"{value}<br><sub>{low} to {high}</sub>"
 
 
 def deal(difficulty: int, seed: int) -> Game:
@@ -181,7 +181,7 @@ def watch(game: Game, seed: int) -> Iterator[Frame]:
     """An episode of level 1 as the solver plays it, in the layout that ``reset(seed=seed)`` begins with."""
     bench = Bench.make(seed)
     rules, world, mind = game.tables[None][0], bench.world[0], bench.mind[0]
-    terms = Terms(game.setting.size, game.setting.limit, 1, ALL)
+    terms = Terms(game.setting.size, game.setting.limit, 1, DAY)
     players.know(rules, mind)
     players.wake(rules, world, terms, mind, True)
     players.want(mind)
@@ -200,7 +200,7 @@ def watch(game: Game, seed: int) -> Iterator[Frame]:
 def at_start(game: Game, seed: int, level: int, told: str) -> Frame:
     """The layout of a level that ``reset(seed=seed)`` begins with."""
     world = Bench.make(seed).world[0]
-    begin(game.tables[None][0], world, Terms(game.setting.size, game.setting.limit, level, ALL))
+    begin(game.tables[None][0], world, Terms(game.setting.size, game.setting.limit, level, DAY))
     return _frame(game, world, told)
 
 
@@ -213,8 +213,8 @@ def event(game: Game, before: Array, now: Array) -> str:
     if sound == RIPEN:
         waited, made = (NOUNS[world["grid"][before["timed"]]] for world in (before, now))
         return f"by itself the {waited} turns into {_a(made)}"
-    if sound == STEP and before["grid"][cell] == game.tables["ground"][2]:
-        return "goes through the pad"
+    if sound == STEP and before["grid"][cell] != game.tables["ground"][0]:
+        return "goes through the pad" if before["grid"][cell] == game.tables["ground"][2] else f"{PUSH} the {front}"
     if sound not in (WIN, CHANGE):
         return {GRASP: f"takes the {front}", DROP: f"{DOWN} the {item}"}.get(sound, "")
     pushed = now["action"] != USE and now["pos"] == cell
@@ -227,9 +227,9 @@ def event(game: Game, before: Array, now: Array) -> str:
 def chosen(frames: list[Frame]) -> list[Frame]:
     """Start, end and where something happens, with others between where that is little: 4 to `MOST_FRAMES`."""
     last = len(frames) - 1
-    kept = {0, last} | {i for i, frame in enumerate(frames) if frame.told}
+    kept = {0, last} | {i for i in range(1, last) if frames[i].told not in ("", frames[i - 1].told)}
     if len(kept) > MOST_FRAMES:
-        kept -= {i for i in kept if frames[i].told.startswith(DOWN)}
+        kept -= {i for i in kept - {last} if frames[i].told.startswith((DOWN, PUSH))}
     while len(kept) < min(FEWEST_FRAMES, len(frames)):
         wide, left = max((b - a, a) for a, b in pairwise(sorted(kept)))
         kept.add(left + wide // 2)
