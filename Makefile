@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE := 1
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench prove-games clean
 .NOTPARALLEL:
 
 demo: $(VENV)/.installed-demo  ## live three days and write a report
@@ -31,6 +31,9 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test  ## where the time goes
 	$(BIN)/python -m experiments.bench
+
+prove-games: $(VENV)/.installed-test  ## that novel games are honest
+	$(BIN)/python -m experiments.prove_games
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

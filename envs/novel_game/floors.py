@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from cortex.envs.novel_game.codes import ACTIONS
-from cortex.envs.novel_game.dynamics import Terms
+from cortex.envs.novel_game.dynamics import Terms, advance, begin
 from cortex.envs.novel_game.players import play_constant
 from cortex.types import Array
 
@@ -70,3 +70,18 @@ def live_constant(game, world, terms, mind, edges, actions, ends, wins):  # type
         ends[count], wins[count] = total, world.success
         count += 1
     return count
+
+
+@njit(cache=True)
+def recite(game, world, terms, actions, lengths, episodes, wins):  # type: ignore[no-untyped-def]
+    """Let each string of ``actions`` [n, L] play the same layouts once through; fills ``wins`` [n]."""
+    begun = world.episode
+    for i in range(len(actions)):
+        world.episode = begun
+        wins[i] = 0
+        for _ in range(episodes):
+            begin(game, world, terms)
+            for t in range(lengths[i]):
+                if not world.over:
+                    advance(game, world, terms, actions[i, t])
+            wins[i] += world.success
