@@ -160,7 +160,9 @@ def test_the_clock_ends_an_episode_and_later_levels_have_more_time() -> None:
     for level in (1, 3):
         env = one(game_seed=5, difficulty=2, level=level)
         env.reset(seed=0)
-        ends = [env.step(WAIT)[2:4] for _ in range(limit * level)]
+        steps = [env.step(WAIT) for _ in range(limit * level)]
+        ends = [step[2:4] for step in steps]
+        assert all(step[0] in env.observation_space for step in steps)
         assert ends[:-1] == [(False, False)] * (limit * level - 1) and ends[-1] == (False, True)
 
 
@@ -175,7 +177,7 @@ def test_a_body_knows_where_it_is_what_it_did_and_whether_it_bumped() -> None:
         action = int(rng.integers(4))
         before, (seen, _, over, cut, _) = seen, env.step(action)
         row, column = seen["body"][3:5]
-        agents.add((action, int(seen["grid"][row, column, 0])))
+        agents.add(int(seen["grid"][row, column, 0]))
         moved = (seen["body"][3:5] - before["body"][3:5]).tolist()
         assert seen["body"][0] == action and seen["body"][5] == t
         assert seen["body"][1] == (moved == [0, 0]) and (
@@ -223,6 +225,7 @@ def test_images_are_the_codes_drawn_and_move_off_the_lattice_when_asked(view: st
     plain, off = many(8, **settings), many(8, image_offset=True, **settings)
     a, b = plain.reset(seed=0)[0], off.reset(seed=0)[0]
     sheets = plain._observe.sheets()
+    assert len({sheet.tobytes() for sheet in sheets}) == 8
     assert (a["image"] == render.image(a["grid"][..., 0], sheets)).all()
     side = a["image"].shape[1]
     found = []
@@ -273,7 +276,7 @@ def test_noise_has_its_bytes_in_its_place_and_changes_nothing_else(amount: int, 
         elif place == "grid":
             planes = a["grid"][..., 1:].reshape(16, -1)
             grains, a["grid"] = planes[:, :amount], a["grid"][..., :1]
-            assert not planes[:, amount:].any() and planes.shape[1] - amount < 81
+            assert not planes[:, amount:].any() and 0 <= planes.shape[1] - amount < 81
         else:
             grains, a["body"] = a["body"][:, 6:], a["body"][:, :6]
             assert grains.shape == (16, amount) and 0 <= grains.min() <= grains.max() < 256
@@ -317,17 +320,17 @@ def layouts(env: Any, episodes: int) -> set[bytes]:
 
 
 def test_days_and_exams_have_different_layouts() -> None:
-    settings: dict[str, Any] = {"game_seed": 4, "difficulty": 5, "level": 1}
+    settings: dict[str, Any] = {"game_seed": 4, "difficulty": 0, "level": 1}
     day, exam, everything = (one(layouts=part, **settings) for part in ("day", "exam", "all"))
-    days, exams = layouts(day, 400), layouts(exam, 400)
-    assert len(days) > 300 and len(exams) > 100 and not days & exams
+    days, exams = layouts(day, 1500), layouts(exam, 1500)
+    assert len(days) > len(exams) > 50 and not days & exams
     assert {split: one(split=split, **settings).bodies.layouts for split in ("train", "T0", "T1")} == {
         "train": "day",
         "T0": "exam",
         "T1": "all",
     }
-    drawn = layouts(everything, 400)
-    assert drawn & exams or len(drawn - days) > 20
+    drawn = layouts(everything, 1500)
+    assert len(drawn & days) > 50 and len(drawn & exams) > 20
     # T0 is the training game in other layouts, T1 the same rules in other codes.
     train, other, codes = (one(split=split, text="all rules", **settings) for split in ("train", "T0", "T1"))
     assert train.reset(seed=0)[0]["text"] == other.reset(seed=0)[0]["text"] != codes.reset(seed=0)[0]["text"]
@@ -379,6 +382,13 @@ def test_adaptive_difficulty_follows_each_body_on_its_own() -> None:
     seen = end(vector, [False, True, True])
     assert seen["text"][0] == easy[0] and seen["text"][2] != easy[2]
     assert vector.reset(seed=0)[0]["text"] == easy
+
+
+def test_adaptive_difficulty_counts_what_comes_in_a_row() -> None:
+    deck = Deck(1, 1, "train", "adaptive", False)
+    body = np.zeros(1, int)
+    moves = [len(deck.follow(body, np.array([won]))) for won in [0, 0, 1, 1, 0, 1, 1, 1, 1, 1, *[0] * 9, 1, *[0] * 11]]
+    assert moves == [0] * 7 + [1] + [0] * 21 + [1] + [0]
 
 
 def test_adaptive_difficulty_stays_within_the_classes() -> None:
