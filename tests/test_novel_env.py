@@ -519,7 +519,7 @@ def test_an_agent_learns_in_it(tmp_path: Path) -> None:
     assert again.observation_space["body"] == env.observation_space["body"]
 
 
-def test_kernels_older_than_a_source_are_dropped(tmp_path: Path) -> None:
+def test_kernels_older_than_a_source_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = tmp_path / "__pycache__"
     cache.mkdir()
     for name, age in (("old.nbi", 20), ("old.1.nbc", 20), ("new.nbi", 0), ("old.pyc", 20)):
@@ -527,7 +527,14 @@ def test_kernels_older_than_a_source_are_dropped(tmp_path: Path) -> None:
         os.utime(cache / name, (time.time() - age,) * 2)
     (tmp_path / "codes.py").write_text("")
     os.utime(tmp_path / "codes.py", (time.time() - 10,) * 2)
+    elsewhere = tmp_path / "elsewhere" / f"{tmp_path.name}_0f"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "old.nbi").write_text("")
+    os.utime(elsewhere / "old.nbi", (time.time() - 20,) * 2)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     assert drop_stale(tmp_path) == 2
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(elsewhere.parent))
+    assert drop_stale(tmp_path) == 1 and not list(elsewhere.iterdir())
     assert sorted(file.name for file in cache.iterdir()) == ["new.nbi", "old.pyc"]
     assert drop_stale(tmp_path / "nowhere") == 0
 
