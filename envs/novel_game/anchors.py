@@ -100,6 +100,7 @@ def _level(game: Game, seed: int, level: int, view: str, episodes: int) -> dict[
         floors.compare(rules, world, terms, mind, edges[None], episodes, wins)
         floor[name] = int(wins[0]) / episodes
     room = (bench.lanes, bench.queue, bench.plan)
+    players.forget(rules, mind)
     walked = players.walks(rules, world, terms, mind, *room, episodes, episodes) / episodes
     solved = 0
     players.know(rules, mind)

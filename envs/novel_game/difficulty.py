@@ -17,17 +17,16 @@ CHAIN = ("toggle", "carry", "tool", "push", "patrol", "timed")
 """Mechanics of the chains by which the reference learner is judged: nothing to collect, no chamber, no shield."""
 
 _EASY = ("toggle", "carry", "tool", "hazard", "patrol", "teleport", "timed")
-_PLAIN = (*_EASY, "collect")
 _LIGHT = ("trap", "eater", "switch", "junk", "block", "trap")
 
 SETTINGS = (
     Setting(1, 0, 7, limit=50, mechanics=_EASY, walks=1.0),
-    Setting(1, 1, 7, limit=50, mechanics=_PLAIN, walks=1.0),
+    Setting(1, 1, 7, limit=50, mechanics=_EASY, kinds=("trap", "switch", "junk"), walks=1.0),
     Setting(1, 2, 7, limit=50, kinds=("trap",)),
     Setting(1, 5, 7, limit=50, kinds=("trap",)),
     Setting(2, 3, 7, limit=50, kinds=("trap", "trap", "switch")),
     Setting(2, 3, 9, kinds=("trap", "eater")),
-    Setting(2, 3, 9, kinds=("trap", "trap", "eater", "switch", "junk")),
+    Setting(2, 3, 9, kinds=("trap", "eater", "switch", "junk")),
     Setting(3, 3, 9, kinds=("trap", "eater", "switch")),
     Setting(3, 4, 9, kinds=_LIGHT),
     Setting(4, 4, 11, kinds=_LIGHT),

@@ -1,4 +1,4 @@
-"""What happens when an agent acts: B bodies in B worlds, each with the rules of its game. Compiled; no branch a rule."""
+"""What happens when an agent acts: B bodies in B worlds, each with the rules of its game. No branch a rule."""
 
 from __future__ import annotations
 

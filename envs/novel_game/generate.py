@@ -99,9 +99,7 @@ def generate(seed: int, split: str, setting: Setting, silent: bool = False, perm
 def check(setting: Setting) -> None:
     """Raises CortexError for settings that no game can have."""
     if not 1 <= setting.length <= 4 or not 0 <= setting.decoys <= 6:
-        raise CortexError(
-            f"A game has 1 to 4 stages and 0 to 6 decoys, not {setting.length} and {setting.decoys}."
-        )
+        raise CortexError(f"A game has 1 to 4 stages and 0 to 6 decoys, not {setting.length} and {setting.decoys}.")
     if not 7 <= setting.size <= 13:
         raise CortexError(f"A grid of {setting.size} cells a side is not possible; 7 to 13 would do.")
     unknown = set(setting.mechanics) - set(spec.MECHANICS)
@@ -118,6 +116,7 @@ def worth(game: Array, setting: Setting, seed: int) -> float | None:
         return None
     terms, enough = Terms(setting.size, setting.limit, 1, ALL), int(setting.walks * WALKS)
     if enough < WALKS:
+        players.forget(rules, mind)
         won = players.walks(rules, world, terms, mind, bench.lanes, bench.queue, bench.plan, WALKS, enough)
         if won > enough:
             return None

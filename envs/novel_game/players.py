@@ -33,9 +33,12 @@ from cortex.envs.novel_game.codes import (
 from cortex.envs.novel_game.dice import below
 from cortex.envs.novel_game.dynamics import advance, begin
 from cortex.envs.novel_game.search import NONE, flood, search, want
+from cortex.types import Array
 
 BUDGET, SOLVER_BUDGET = 1500, 6000
 """Most states of one search, of the learner and of the solver."""
+
+# Constants are passed on as np.int64 and np.bool_: numba would compile a function anew for each bare one.
 
 STUCK = 8
 """Steps that a learner takes at random before it searches again."""
@@ -56,29 +59,24 @@ class Ways(NamedTuple):
     same_layout: bool = False  # every episode begins in the same layout
 
 
-@njit(cache=True)
-def know(game, mind):  # type: ignore[no-untyped-def]
+def know(game: Array, mind: Array) -> None:
     """Let a mind believe the tables of a game: the solver's."""
-    mind.act[:], mind.push[:], mind.after[:] = game.act, game.push, game.after
-    mind.acted[:], mind.pushed[:], mind.goal, mind.deadly[:] = TRIED, TRIED, 1, 0
-    mind.floor, mind.wall, mind.pad = game.ground[0], game.ground[1], game.ground[2]
-    for a in range(4):
-        mind.moves[a] = game.moves[a]
+    forget(game, mind)
+    for name in ("act", "push", "after", "moves"):
+        mind[name] = game[name]
+    mind["acted"] = mind["pushed"] = TRIED
+    mind["goal"] = 1
 
 
-@njit(cache=True)
-def forget(game, mind):  # type: ignore[no-untyped-def]
-    """Let a mind know the form of the rules alone: the learner's."""
-    mind.act[:], mind.push[:], mind.after[:] = 0, 0, 0
-    mind.acted[:], mind.pushed[:], mind.goal, mind.deadly[:] = 0, 0, 0, 0
-    mind.floor, mind.wall, mind.pad = game.ground[0], game.ground[1], game.ground[2]
-    mind.moves[:] = -1
-    for table in range(2):
-        for ground in game.ground[:3]:
-            for hand in range(CODES):
-                if table == BUMP_TABLE or ground != mind.floor:
-                    mind.act[table, ground, hand] = game.act[table, ground, hand]
-                    mind.acted[table, ground, hand] = TRIED
+def forget(game: Array, mind: Array) -> None:
+    """Let a mind know the form of the rules alone, and floor, wall and pad: the learner's."""
+    for name in ("act", "push", "after", "acted", "pushed", "goal", "deadly"):
+        mind[name] = 0
+    mind["floor"], mind["wall"], mind["pad"] = game["ground"][:3]
+    mind["moves"] = -1
+    for table, ground in ((BUMP_TABLE, game["ground"][:3]), (USE_TABLE, game["ground"][1:3])):
+        mind["act"][table, ground] = game["act"][table, ground]
+        mind["acted"][table, ground] = TRIED
 
 
 @njit(cache=True)
@@ -215,15 +213,15 @@ def solve(game, world, terms, mind, plan):  # type: ignore[no-untyped-def]
 
     An episode that it gives up is left as it is then.
     """
-    wake(game, world, terms, mind, True)
+    wake(game, world, terms, mind, np.bool_(True))
     want(mind)
     expected, patience = -1, PATIENCE
     while not world.over and patience > 0:
-        kind, steps = go(game, world, terms, mind, plan, SOLVER_BUDGET, False, True)
+        kind, steps = go(game, world, terms, mind, plan, np.int64(SOLVER_BUDGET), np.bool_(False), np.bool_(True))
         expected = steps if expected < 0 else expected
         if kind == NONE:
             patience -= 1
-            stride(game, world, terms, mind, WAIT, True)
+            stride(game, world, terms, mind, np.int64(WAIT), np.bool_(True))
     return expected
 
 
@@ -242,12 +240,12 @@ def learn(game, world, terms, mind, plan, ways, tries, actions, ends, wins):  # 
             kind = NONE
             if mind.goal and not ways.ignores_goals:
                 want(mind)
-                kind, _ = go(game, world, terms, mind, plan, BUDGET, False, ways.sees_all)
+                kind, _ = go(game, world, terms, mind, plan, np.int64(BUDGET), np.bool_(False), ways.sees_all)
             if kind == NONE:
-                kind, _ = go(game, world, terms, mind, plan, BUDGET, True, ways.sees_all)
+                kind, _ = go(game, world, terms, mind, plan, np.int64(BUDGET), np.bool_(True), ways.sees_all)
             for _ in range(STUCK if kind == NONE else 0):
                 if not world.over:
-                    step = WAIT if ways.waits else below(mind, ACTIONS)
+                    step = np.int64(WAIT) if ways.waits else below(mind, ACTIONS)
                     stride(game, world, terms, mind, step, ways.sees_all)
         total += world.clock
         ends[i], wins[i] = total, world.success
@@ -260,7 +258,7 @@ def learn(game, world, terms, mind, plan, ways, tries, actions, ends, wins):  # 
 def walk(game, world, terms, mind, lanes, queue, plan):  # type: ignore[no-untyped-def]
     """Play an episode by walking to things drawn at random, bumping into them and using on them what is carried."""
     deltas = (-terms.size, 1, terms.size, -1)
-    wake(game, world, terms, mind, True)
+    wake(game, world, terms, mind, np.bool_(True))
     for a in range(4):
         mind.moves[a] = game.moves[a]
     while not world.over:
@@ -280,7 +278,7 @@ def walk(game, world, terms, mind, lanes, queue, plan):  # type: ignore[no-untyp
                     if below(mind, count) == 0:
                         beside = queue[i] * 4 + d
         if beside < 0:
-            stride(game, world, terms, mind, below(mind, ACTIONS), True)
+            stride(game, world, terms, mind, below(mind, ACTIONS), np.bool_(True))
             continue
         state, length = beside // 4, lanes[0, beside // 4]
         for i in range(length - 1, -1, -1):
@@ -294,13 +292,13 @@ def walk(game, world, terms, mind, lanes, queue, plan):  # type: ignore[no-untyp
         for i in range(length):
             if world.over:
                 break
-            stride(game, world, terms, mind, plan[i], True)
+            stride(game, world, terms, mind, plan[i], np.bool_(True))
 
 
 @njit(cache=True)
 def walks(game, world, terms, mind, lanes, queue, plan, episodes, enough):  # type: ignore[no-untyped-def]
-    """Episodes that the random walk to things wins; it stops when they are more than ``enough``."""
-    forget(game, mind)
+    """Episodes that the random walk to things wins; it stops when they are more than ``enough``. The mind has to forget
+    the rules before."""
     won = 0
     for _ in range(episodes):
         walk(game, world, terms, mind, lanes, queue, plan)

@@ -40,7 +40,7 @@ MIND = np.dtype(
         ("wall", np.uint8),
         ("pad", np.uint8),
         ("goal", np.uint8),  # 1: some known entry wins
-        ("wanted", np.uint8, CODES),  # acts from the thing, standing or in the hand, to the goal; 0: it does not serve it
+        ("wanted", np.uint8, CODES),  # acts from the thing, in a cell or in the hand, to the goal; 0: none
         ("moves", np.int8, 4),  # direction of each move, -1 while unknown
         ("grid", np.uint8, MOST_CELLS),  # the world as believed, NOTHING where not seen
         ("pos", np.int32),
@@ -55,7 +55,8 @@ MIND = np.dtype(
 )
 """What a player believes of a game and of the world it is in."""
 
-NODE = np.dtype([(name, np.int32) for name in ("pos", "face", "hand", "fresh", "timer", "timed", "cost", "parent", "act")])
+_NODE = ("pos", "face", "hand", "fresh", "timer", "timed", "cost", "parent", "act")
+NODE = np.dtype([(name, np.int32) for name in _NODE])
 """What a searched state is beside its grid; ``act`` led there from ``parent``.
 
 ``fresh``: the item was taken and has not served yet; a way that put it down again would lead nowhere."""
@@ -93,8 +94,8 @@ def search(mind, size, budget, explore, plan):  # type: ignore[no-untyped-def]
     queue = np.empty(cells * 4, np.int32)
     grids[0] = mind.grid[:cells]
     _put(nodes[0], mind.pos, mind.face, mind.hand, 0, mind.timer, mind.timed, 0, -1, -1)
-    count = 1
-    _is_new(grids, nodes, 0, cells, table)
+    count = np.int64(1)
+    _is_new(grids, nodes, np.int64(0), cells, table)
     heap = [(np.int64(0), np.int64(0))]
     ends = np.full((4, 3), 1 << 30)  # the best so far for GOAL, UNTRIED and UNSEEN: cost, node, act
     sought = UNTRIED if explore else GOAL
@@ -269,7 +270,7 @@ def _expand(mind, size, explore, grids, nodes, here, count, budget, walk, queue,
             if code == NOTHING:
                 _end(ends, UNSEEN, cost + steps, here, act)
                 continue
-            if code == mind.wall or code == mind.pad and verb == USE or verb < USE and code == mind.floor:
+            if code == mind.wall or (verb == USE and code == mind.pad) or (verb < USE and code == mind.floor):
                 continue
             if verb == USE and (item == NOTHING or (code == mind.floor and (dropped >= PLACES or nodes[here].fresh))):
                 continue

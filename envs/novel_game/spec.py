@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def belongs(spec: Spec, split: str) -> bool:
         raise CortexError(f"There is no split {split!r}; the splits are {', '.join(SPLITS)}.")
     held = split in ("T2", "T3", "T4")
     chain = spec.signature
-    pairs = set(zip(chain, chain[1:]))
+    pairs = set(pairwise(chain))
     mechanic = HELD_MECHANIC in chain
     return spec.held_out == held and {
         "T2": not mechanic and chain[-2:] in HELD_PAIRS,
@@ -186,7 +187,7 @@ def _stage(rng: np.random.Generator, mechanic: str) -> Stage:
 
 
 def _decoys(rng: np.random.Generator, stages: tuple[Stage, ...], setting: Setting, length: int) -> list[Decoy]:
-    """Draw decoys; the first, and then every third, consumes what a stage of level 1 needs, where one can be consumed."""
+    """Draw decoys; the first, and every third after it, consumes what a stage of level 1 needs, where that is possible."""
     last = range(len(stages) - length, len(stages))
     edible = [i for i in last if stages[i].mechanic in ("carry", "tool", "push", "hazard", "teleport")]
     plain = [kind for kind in setting.kinds if kind != "eater"] or ["junk"]

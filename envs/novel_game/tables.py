@@ -40,7 +40,6 @@ from cortex.envs.novel_game.codes import (
 from cortex.envs.novel_game.spec import Decoy, Spec, Stage
 from cortex.types import Array
 
-
 GAME = np.dtype(
     [
         ("act", np.uint8, (2, CODES, CODES, FIELDS)),

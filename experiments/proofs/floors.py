@@ -37,6 +37,7 @@ def _row(family: Family, game: Game, lives: int) -> dict[str, Any]:
     bench, rules, terms = Bench.make(game.seed), rules_of(game), family.terms()
     world, mind, wins = bench.world[0], bench.mind[0], np.zeros(1, np.int64)
     floors.compare(rules, world, terms, mind, floors.UNIFORM[None], EPISODES, wins)
+    players.forget(rules, mind)
     walked = players.walks(rules, world, terms, mind, bench.lanes, bench.queue, bench.plan, WALKS, WALKS)
     actions, early = [], []
     for life in range(lives):
