@@ -22,8 +22,8 @@ BUMP_TABLE, USE_TABLE = 0, 1
 NEXT, ITEM, ENTER, REWARD, DONE, PUSH, SOUND = 0, 1, 2, 3, 4, 5, 6
 FIELDS = 8
 """Last axis of ``act`` and ``push``: code that stays in the cell, item then carried, whether the agent steps in,
-reward, end of the episode, whether the thing is pushed (in ``push``: whether it may be), tone of the event. The eighth is unused:
-eight bytes are one load."""
+reward, end of the episode, whether the thing is pushed (in ``push``: whether it may be), tone of the event. The eighth
+is unused: eight bytes are one load."""
 
 SILENCE, KNOCK, GRASP, CHANGE, DROP, STEP, RIPEN, WIN, DEATH = range(9)
 TONES = 9

@@ -187,7 +187,7 @@ def _stage(rng: np.random.Generator, mechanic: str) -> Stage:
 
 
 def _decoys(rng: np.random.Generator, stages: tuple[Stage, ...], setting: Setting, length: int) -> list[Decoy]:
-    """Draw decoys; the first, and every third after it, consumes what a stage of level 1 needs, where that is possible."""
+    """Draw decoys; the first, and every third after it, consumes what level 1 needs, where that is possible."""
     last = range(len(stages) - length, len(stages))
     edible = [i for i in last if stages[i].mechanic in ("carry", "tool", "push", "hazard", "teleport")]
     plain = [kind for kind in setting.kinds if kind != "eater"] or ["junk"]
