@@ -1,7 +1,8 @@
 """From a seed to a game: drawn until it is worth playing.
 
-A draw is rejected where the solver loses or needs more or less steps than asked for, or where a random walk to things
-wins more than a tenth of its episodes. What is left is a function of seed, split and setting alone.
+A draw is rejected where its things hardly find room, where the solver loses or needs more or less steps than asked for,
+or where a random walk to things wins more than a tenth of its episodes. What is left is a function of seed, split and
+setting alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from cortex.envs.novel_game import players, spec
 from cortex.envs.novel_game.codes import CODES, LEVELS, MOST_CELLS
 from cortex.envs.novel_game.dynamics import WORLD, Terms
-from cortex.envs.novel_game.layout import ALL
+from cortex.envs.novel_game.layout import ALL, roomy
 from cortex.envs.novel_game.search import MIND
 from cortex.envs.novel_game.spec import SPLITS, Setting, Spec
 from cortex.envs.novel_game.tables import TooManyCodes, tables
@@ -111,6 +112,8 @@ def worth(game: Array, setting: Setting, seed: int) -> float | None:
     """The solver's mean steps on level 1, or None where the game is not worth playing."""
     bench = Bench.make(seed)
     rules, world, mind = game[None][0], bench.world[0], bench.mind[0]
+    if not roomy(rules, world, setting.size):
+        return None
     optimal = _solve(rules, bench, setting, 1)
     if optimal is None or not setting.optimal[0] <= optimal <= setting.optimal[1]:
         return None

@@ -10,11 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from cortex.envs.novel_game.codes import ANYWHERE, IN_LINE, IN_NOOK, MOST_CELLS, MOST_THINGS, NOTHING
+from cortex.envs.novel_game.codes import ANYWHERE, IN_LINE, IN_NOOK, LEVELS, MOST_CELLS, MOST_THINGS, NOTHING
 from cortex.envs.novel_game.dice import below, mix
 
 TRIES = 400
 """Draws before a layout is given up; a game needs about two."""
+
+SAMPLES = 20
+"""Layouts of each level that a game has to have room for."""
 
 ALL, DAY, EXAM = 0, 1, 2
 """Layouts that an environment may begin in; those of the day and of the exam are disjoint by content."""
@@ -41,6 +44,20 @@ def lay_out(game, world, size, part):  # type: ignore[no-untyped-def]
             if part == ALL or exam == (part == EXAM):
                 return True
     return False
+
+
+@njit(cache=True)
+def roomy(game, world, size):  # type: ignore[no-untyped-def]
+    """Whether layouts of all levels are found with ease: some of each, in a sixteenth of the draws."""
+    for level in range(1, LEVELS + 1):
+        world.level = level
+        for _ in range(SAMPLES):
+            found = False
+            for _ in range(TRIES // 16):
+                found = found or _draw(game, world, size)
+            if not found:
+                return False
+    return True
 
 
 @njit(cache=True)
