@@ -129,7 +129,7 @@ class WorldModel(nn.Module):
             reward = symexp(answer.reward)
             after = tokens[0] + (self.usual * answer.change.mean(dim=0)).view(count, self.focus, TOKEN_WIDTH)
             alive = self.usual > 0
-            spread = answer.change[..., alive].var(dim=0, correction=0).sum(dim=-1) / alive.sum().clamp(min=1)
+            spread = (answer.change * alive).var(dim=0, correction=0).sum(dim=-1) / alive.sum().clamp(min=1)
             outcome = torch.stack([moved, end, answer.reward]).var(dim=1, correction=0).sum(dim=0)
             doubt = (spread + outcome + answer.surprise.square().mean(dim=(0, 2))).sqrt()
             uncertainty = 1 - torch.exp(-doubt)

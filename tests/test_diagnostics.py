@@ -420,7 +420,6 @@ def test_bad_actions_and_late_steps_are_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name == "cortex/Words-v0" else name for name in IDS]
 )
-@pytest.mark.filterwarnings("ignore:var")  # torch, at a world model of scenes that never change
 def test_an_agent_lives_in_it(name: str) -> None:
     agent = cortex.Agent.make(name, "debug", "life.steps=40", "planner.simulations=8", *DIAGNOSTICS[name].settings)
     told: list[dict[str, Any]] = []
