@@ -26,7 +26,7 @@ BASELINES = Path(__file__).parent / "baselines"
 CONSTANT_EPISODES = 400
 """Episodes from which the floor of an environment is found that constants.csv does not hold."""
 
-QUICK: dict[str, int] = {"days": 2, "games_per_day": 2, "steps_per_game": 200, "exam": 4, "seeds": 2}
+QUICK: dict[str, int] = {"days": 2, "games_per_day": 2, "steps_per_game": 150, "exam": 4, "seeds": 2}
 """Largest values of a quick run."""
 
 QUICK_SETTINGS = {
