@@ -134,6 +134,9 @@ def test_learning_covers_more_area_than_chance(games: list[Game]) -> None:
 def test_what_anchors_do_not_know_is_refused(games: list[Game], wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(CortexError, match=says):
         anchors(games[0], **wrong)
+    if "episodes" not in wrong:
+        with pytest.raises(CortexError, match=says):
+            areas(games[0], 10, **wrong)
     with pytest.raises(CortexError, match="no area"):
         areas(games[0], 0)
 
