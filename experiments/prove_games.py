@@ -41,7 +41,7 @@ class Size:
     some: tuple[int, ...]
 
 
-QUICK = Size(games=24, lives=2, chained=60, ablated=12, played=12, probed=60, shown=2, ruled=24, some=(2, 5))
+QUICK = Size(games=16, lives=2, chained=60, ablated=8, played=12, probed=60, shown=2, ruled=24, some=(2, 5))
 
 
 def full(games: int) -> Size:

@@ -1,8 +1,7 @@
 """What novel games are like: pictures of episodes as the solver plays them, and what known players reach in each class.
 
 The games of the table are none of those that the family was designed and calibrated with, and all figures are of level
-1. Beside h, a mean over lives of the reference learner, stands its first win in a single life of each game: what the
-bands of the classes are about.
+1. Beside h, the median over lives of the reference learner, stands its first win in a single life of each game.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ def measure(difficulty: int, games: int, episodes: int) -> dict[str, Any]:
         row |= {name: float(np.median(values)), **_bounds(name, _median_interval(np.array(values)))}
     low, high = band(difficulty)
     row |= {"band_low": low, "band_high": high, "steps": float(np.mean([game.optimal for game in dealt]))}
-    return row | {"in_band": row["life_low"] < high and low <= row["life_high"]}
+    return row | {"in_band": row["h_low"] < high and low <= row["h_high"]}
 
 
 def first_win(game: Game) -> float:

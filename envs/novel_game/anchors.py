@@ -27,7 +27,7 @@ from cortex.envs.novel_game.layout import ALL
 from cortex.envs.novel_game.players import Ways
 from cortex.types import Array, CortexError
 
-VERSION = 1
+VERSION = 2
 """Of the players and the dynamics: raise it where either plays otherwise, and what was kept is computed anew."""
 
 EPISODES = 1000
@@ -54,8 +54,8 @@ def anchors(game: Game, level: int | None = None, view: str = "full", episodes: 
 
     ``random``: all actions equally likely; ``constant``: the best constant distribution, judged on other episodes than
     it was chosen on; ``walk``: walks to things at random; ``solver``: knows the rules; ``learner``: the reference
-    learner on its tenth try, mean over `RUNS` lives; ``h``: its actions to the first win, geometric mean over the
-    lives, where one without a win in twice as many tries counts with all its actions. ``level`` 1 to 4; None:
+    learner on its tenth try, mean over `RUNS` lives; ``h``: its actions to the first win, median over the lives,
+    where one without a win in twice as many tries counts with all its actions. ``level`` 1 to 4; None:
     the mean over the levels with weights 1 to 4, and h of level 1. ``view`` "ego": of a learner that sees no further
     than the egocentric view. Raises CortexError for others.
     """
@@ -122,7 +122,7 @@ def _level(game: Game, seed: int, level: int, view: str, episodes: int) -> dict[
         "walk": walked,
         "solver": solved / (episodes // SOLVER_SHARE),
         "learner": float(np.mean(tenth)),
-        "h": float(np.exp(np.mean(np.log(actions)))),
+        "h": float(np.median(actions)),
     }
 
 

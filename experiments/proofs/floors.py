@@ -51,7 +51,7 @@ def _row(family: Family, game: Game, lives: int) -> dict[str, Any]:
         "random": int(wins[0]) / EPISODES,
         "walk": walked / WALKS,
         "first": actions[0],
-        "h": float(np.exp(np.mean(np.log(actions)))),
+        "h": float(np.median(actions)),
         "early": float(np.mean(early)),
     }
 
