@@ -36,18 +36,21 @@ class Size:
     ablated: int
     played: int  # games in which players play
     probed: int
+    controls: int  # permutations of the labels of each probe
     shown: int  # games of which every bit is compared
     ruled: int  # games of each split
     some: tuple[int, ...]
 
 
-QUICK = Size(games=16, lives=2, chained=60, ablated=8, played=12, probed=60, shown=2, ruled=24, some=(2, 5))
+QUICK = Size(
+    games=16, lives=2, chained=60, ablated=8, played=12, probed=60, controls=12, shown=2, ruled=24, some=(2, 5)
+)
 
 
 def full(games: int) -> Size:
     """The size of proofs that are kept, with so many games in each class."""
     return Size(
-        games, 8, games, min(games, 200), min(games, 200), min(games, 300), 8, min(games, 200), tuple(range(2, 10))
+        games, 8, games, min(games, 200), min(games, 200), min(games, 300), 30, 8, min(games, 200), tuple(range(2, 10))
     )
 
 
@@ -224,7 +227,7 @@ def _probes(size: Size, first: int, difficulty: int) -> list[Any]:
     return [
         found
         for kind in ("fresh", "predictable", "texture", "controllable")
-        for found in probe.probes(family.name, kind, honesty.samples(family, games, kind))
+        for found in probe.probes(family.name, kind, honesty.samples(family, games, kind), size.controls)
     ]
 
 

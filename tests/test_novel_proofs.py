@@ -329,7 +329,7 @@ def test_noise_tells_neither_goal_nor_action_unless_it_is_leaky() -> None:
 
 # The command
 
-TINY = prove_games.Size(games=2, lives=1, chained=4, ablated=3, played=3, probed=16, shown=1, ruled=6, some=(2,))
+TINY = prove_games.Size(2, 1, chained=4, ablated=3, played=3, probed=16, controls=4, shown=1, ruled=6, some=(2,))
 
 
 def test_all_proofs_are_gathered() -> None:
