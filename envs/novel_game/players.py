@@ -43,8 +43,9 @@ BUDGET, SOLVER_BUDGET = 1500, 6000
 STUCK = 8
 """Steps that a learner takes at random before it searches again."""
 
-PATIENCE = 4
-"""Steps that the solver waits for a way, before it gives an episode up: what walks may stand in it."""
+PATIENCE, PAUSE = 6, 4
+"""How often the solver looks for a way, and the steps it waits between, before it gives an episode up: what walks may
+stand in it."""
 
 INFERRED, TRIED = 1, 2
 """How an entry came to be known."""
@@ -221,7 +222,9 @@ def solve(game, world, terms, mind, plan):  # type: ignore[no-untyped-def]
         expected = steps if expected < 0 else expected
         if kind == NONE:
             patience -= 1
-            stride(game, world, terms, mind, np.int64(WAIT), np.bool_(True))
+            for _ in range(PAUSE):
+                if not world.over:
+                    stride(game, world, terms, mind, np.int64(WAIT), np.bool_(True))
     return expected
 
 
