@@ -150,6 +150,7 @@ def same(one: Path, other: Path) -> None:
 
 
 def test_ctrl_c_by_day_keeps_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
     observe, seen = Agent.observe, [0]
     pressed: list[int] = []
 
@@ -164,7 +165,7 @@ def test_ctrl_c_by_day_keeps_every_step(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         live(tiny(tmp_path), SILENT)
     assert sum(len(action) for *_, action, _ in episodes(tmp_path)) == seen[0]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     before = episodes(tmp_path)
     live(tiny(tmp_path), SILENT)
     after = episodes(tmp_path)
