@@ -31,6 +31,7 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test  ## where the time goes
 	$(BIN)/python -m experiments.bench
+	$(BIN)/python -m experiments.bench_games
 
 prove-games: $(VENV)/.installed-test  ## that novel games are honest
 	$(BIN)/python -m experiments.prove_games

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -545,3 +546,19 @@ def test_it_is_quick() -> None:
             vector.step(chosen)
         best = max(best, actions.size / (time.process_time() - start))
     assert best > 500_000  # steps a second; several millions are usual
+
+
+def test_the_bench_says_how_fast_games_are(tmp_path: Any) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.bench_games",
+        "--quick",
+        "--steps",
+        "5",
+        "--out",
+        str(tmp_path / "b.csv"),
+    ]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    assert set(told["steps_per_second"]) == {"grid", "ego", "default", "image", "noise_1000"}
+    assert min(told["steps_per_second"].values()) > 0 and (tmp_path / "b.csv").exists()
