@@ -94,7 +94,7 @@ def life(agent: str, difficulty: int, seeds: int, exam: int, cells: Path, runs: 
     first = FIRST + 1000
     command = ["-m", "experiments.life", "--agent", agent, "--difficulty", str(difficulty), "--seeds", str(seeds)]
     command += ["--game-seeds", f"{first}:{first + seeds * GAMES}", "--runs", str(runs / f"lives-{difficulty}")]
-    command += ["--out", str(cells / f"{agent}-{difficulty}.csv"), "--exam", str(exam)]
+    command += ["--out", os.path.relpath(cells / f"{agent}-{difficulty}.csv"), "--exam", str(exam)]
     command += ["--quick"] if quick else []
     return {"agent": agent, "difficulty": difficulty, **_ask(command, cells / f"{agent}-{difficulty}.json", runs)}
 
