@@ -13,7 +13,8 @@ from cortex import face, keep
 from cortex.agent import Agent
 from cortex.build import build
 from cortex.config import Config, differing, load
-from cortex.day import Ended, live_day, living
+from cortex.day import Ended, live_day
+from cortex.measure.exam import sit
 from cortex.measure.protocol import Bodies, Cost, Played
 from cortex.store import files, spaces
 from cortex.types import CortexError
@@ -55,24 +56,8 @@ class Cortex:
 
     def play(self, bodies: Bodies, episodes: int, seed: int, habit: bool = False) -> list[Played]:
         """Act without curiosity; faulty episodes are played again. Raises CortexError where most are faulty."""
-        agent = (self.agent.lesioned("hippocampus", "planner") if habit else self.agent).calm()
-        quota = np.full(bodies.num_envs, episodes // bodies.num_envs)
-        quota[: episodes % bodies.num_envs] += 1
-        counted: list[Played] = []
-        faults = 0
-        for _, _, _, finished in living(agent, bodies, seed, np.random.default_rng(seed)):
-            for episode in finished:
-                faults += episode.fault is not None
-                if episode.fault and faults > 2 * episodes + 2:
-                    raise CortexError(
-                        f"the exam was given up after {faults} faults, the last of which was: {episode.fault}"
-                    )
-                if episode.fault is None and quota[episode.body]:
-                    quota[episode.body] -= 1
-                    counted.append(_played(episode))
-            if not quota.any():
-                break
-        return counted
+        agent = self.agent.lesioned("hippocampus", "planner") if habit else self.agent
+        return [_played(episode) for episode in sit(agent, bodies, episodes, seed)[0]]
 
     def clear(self) -> None:
         """Be the agent that has these weights and never lived."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cortex.day import Bodies, living
+from cortex.day import Bodies, Ended, living
 from cortex.types import CortexError
 
 if TYPE_CHECKING:
@@ -40,15 +40,41 @@ def examine(
 
     ``on_step`` gets the episodes counted so far.
 
+    Raises CortexError as `sit` does.
+    """
+    if episodes <= 0:
+        return Exam(0.0, 0, 0.0, 0.0, 0, 0.0)
+    counted, faults = sit(agent, bodies, episodes, seed, temperature, on_step)
+    wins = sum(episode.success for episode in counted)
+    return Exam(
+        success=wins / len(counted),
+        episodes=len(counted),
+        steps=float(np.mean([episode.steps for episode in counted])),
+        reward=float(np.mean([episode.reward for episode in counted])),
+        wins=wins,
+        searched=float(np.mean([episode.searched for episode in counted])),
+        faults=faults,
+    )
+
+
+def sit(
+    agent: Agent,
+    bodies: Bodies,
+    episodes: int,
+    seed: int,
+    temperature: float | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> tuple[list[Ended], int]:
+    """The episodes of an exam in the order in which they ended, and how many were left out for faults.
+
     Every body has the same number of episodes to play, or one less: the first to end would be the short ones.
     Episodes that end by a fault of the environment are played again instead of counted. Raises CortexError where two
     of three end so.
     """
     quota = np.full(bodies.num_envs, episodes // bodies.num_envs)
     quota[: episodes % bodies.num_envs] += 1
-    counted, faults = [], 0
-    if episodes <= 0:
-        return Exam(0.0, 0, 0.0, 0.0, 0, 0.0)
+    counted: list[Ended] = []
+    faults = 0
     for _, _, _, finished in living(agent.calm(), bodies, seed, np.random.default_rng(seed), temperature):
         for episode in finished:
             faults += episode.fault is not None
@@ -63,13 +89,4 @@ def examine(
             on_step(len(counted))
         if not quota.any():
             break
-    wins = sum(episode.success for episode in counted)
-    return Exam(
-        success=wins / len(counted),
-        episodes=len(counted),
-        steps=float(np.mean([episode.steps for episode in counted])),
-        reward=float(np.mean([episode.reward for episode in counted])),
-        wins=wins,
-        searched=float(np.mean([episode.searched for episode in counted])),
-        faults=faults,
-    )
+    return counted, faults

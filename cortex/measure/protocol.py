@@ -85,7 +85,7 @@ class Learner(Protocol):
         ...
 
     def load(self, folder: Path) -> None:
-        """Into a freshly made learner of the same spaces and seed; no pickle."""
+        """Into a freshly made learner of the same spaces and seed; nothing that is read may run."""
         ...
 
 
