@@ -17,13 +17,12 @@ import numpy as np
 
 from cortex.envs.novel_game import players, render, sprites, words
 from cortex.envs.novel_game.anchors import NAMES, TRIES, Life, anchors
-from cortex.envs.novel_game.codes import CHANGE, DROP, GRASP, LEVELS, RIPEN, STEP, USE, WAIT, WIN
+from cortex.envs.novel_game.codes import CHANGE, DROP, GRASP, LEVELS, RIPEN, STEP, USE, WIN
 from cortex.envs.novel_game.difficulty import HARDEST, PERMUTED, band, setting
-from cortex.envs.novel_game.dynamics import Terms, begin
+from cortex.envs.novel_game.dynamics import Terms, advance, begin
 from cortex.envs.novel_game.generate import Bench, Game, generate
 from cortex.envs.novel_game.layout import DAY
 from cortex.envs.novel_game.nouns import NOUNS
-from cortex.envs.novel_game.search import search
 from cortex.envs.novel_game.sprites import TILE
 from cortex.measure.statistics import interval
 from cortex.types import Array
@@ -182,18 +181,15 @@ def watch(game: Game, seed: int) -> Iterator[Frame]:
     rules, world, mind = game.tables[None][0], bench.world[0], bench.mind[0]
     terms = Terms(game.setting.size, game.setting.limit, 1, DAY)
     players.know(rules, mind)
-    players.wake(rules, world, terms, mind, True)
-    players.want(mind)
+    players.solve(rules, world, terms, mind, bench.plan)
+    actions = mind["past"][: world["clock"]].tolist()
+    world["episode"] = 0
+    begin(rules, world, terms)
     yield _frame(game, world, "the start")
-    while not world["over"]:
-        _, length, _, aim = search(mind, terms.size, players.SOLVER_BUDGET, False, bench.plan)
-        code = mind["grid"][aim]
-        for step in [int(one) for one in bench.plan[:length]] or [WAIT]:
-            before = world.copy()
-            as_meant = players.stride(rules, world, terms, mind, step, True)
-            yield _frame(game, world, event(game, before, world))
-            if world["over"] or not as_meant or mind["grid"][aim] != code:
-                break
+    for action in actions:
+        before = world.copy()
+        advance(rules, world, terms, action)
+        yield _frame(game, world, event(game, before, world))
 
 
 def at_start(game: Game, seed: int, level: int, told: str) -> Frame:

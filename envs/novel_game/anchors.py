@@ -27,7 +27,7 @@ from cortex.envs.novel_game.layout import ALL
 from cortex.envs.novel_game.players import Ways
 from cortex.types import Array, CortexError
 
-VERSION = 3
+VERSION = 4
 """Of the players and the dynamics: raise it where either plays otherwise, and what was kept is computed anew."""
 
 EPISODES = 1000

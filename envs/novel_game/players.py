@@ -35,17 +35,17 @@ from cortex.envs.novel_game.dynamics import advance, begin
 from cortex.envs.novel_game.search import NONE, flood, search, want
 from cortex.types import Array
 
-BUDGET, SOLVER_BUDGET = 1500, 6000
-"""Most states of one search, of the learner and of the solver."""
+BUDGET, SOLVER_BUDGET = 1500, 30000
+"""Most states of one search, of the learner and, where it finds nothing among these, of the solver."""
 
 # Constants are passed on as np.int64 and np.bool_: numba would compile a function anew for each bare one.
 
 STUCK = 8
 """Steps that a learner takes at random before it searches again."""
 
-PATIENCE, PAUSE = 6, 4
-"""How often the solver looks for a way, and the steps it waits between, before it gives an episode up: what walks may
-stand in it."""
+PATIENCE, PAUSE = 40, 8
+"""How often the solver looks for a way before it gives an episode up, and the steps, fewer than so many, that it waits
+between: what walks may stand in it."""
 
 INFERRED, TRIED = 1, 2
 """How an entry came to be known."""
@@ -112,6 +112,8 @@ def stride(game, world, terms, mind, step, sees_all):  # type: ignore[no-untyped
     pos, item = world.pos, world.hand
     waiting = world.grid[world.timed]
     advance(game, world, terms, action)
+    if world.clock <= len(mind.past):
+        mind.past[world.clock - 1] = action
     if action < USE:
         mind.moves[action] = world.face
     delta = (-terms.size, 1, terms.size, -1)[world.face]
@@ -201,9 +203,14 @@ def go(game, world, terms, mind, plan, budget, explore, sees_all):  # type: igno
     Returns what the plan led to, and the steps of the whole way.
     """
     kind, length, steps, aim = search(mind, terms.size, budget, explore, plan)
-    code = mind.grid[aim]
+    planned = mind.grid.copy()
     for i in range(length):
-        if world.over or mind.grid[aim] != code or not stride(game, world, terms, mind, plan[i], sees_all):
+        heading = plan[i] if plan[i] < USE else mind.face
+        # What one turns by bumping into may have walked off: the same move would now lead elsewhere.
+        front = mind.pos + (-terms.size, 1, terms.size, -1)[heading] if plan[i] != WAIT else aim
+        if world.over or mind.grid[aim] != planned[aim] or mind.grid[front] != planned[front]:
+            break
+        if not stride(game, world, terms, mind, plan[i], sees_all):
             break
     return kind, steps
 
@@ -216,15 +223,19 @@ def solve(game, world, terms, mind, plan):  # type: ignore[no-untyped-def]
     """
     wake(game, world, terms, mind, np.bool_(True))
     want(mind)
-    expected, patience = -1, PATIENCE
+    expected, patience, budget = -1, PATIENCE, BUDGET
     while not world.over and patience > 0:
-        kind, steps = go(game, world, terms, mind, plan, np.int64(SOLVER_BUDGET), np.bool_(False), np.bool_(True))
+        kind, steps = go(game, world, terms, mind, plan, np.int64(budget), np.bool_(False), np.bool_(True))
+        if kind == NONE and budget == BUDGET:
+            budget = SOLVER_BUDGET
+            continue
         expected = steps if expected < 0 else expected
         if kind == NONE:
-            patience -= 1
-            for _ in range(PAUSE):
+            patience -= 1 if world.spots[3] >= 0 or world.timer > 0 else PATIENCE
+            for _ in range(below(mind, PAUSE)):
                 if not world.over:
                     stride(game, world, terms, mind, np.int64(WAIT), np.bool_(True))
+        budget = BUDGET
     return expected
 
 

@@ -50,6 +50,7 @@ MIND = np.dtype(
         ("timed", np.int32),
         ("pads", np.int32, 2),  # their cells, -1 while unknown
         ("dice", np.uint64),  # the player's own random numbers
+        ("past", np.uint8, 1 << 11),  # the actions of this episode, as far as there is room
     ],
     align=True,
 )
@@ -70,10 +71,9 @@ DREAD = 40
 GREED = 2
 """Steps that a search expects for each act that is left: with more it finds longer ways sooner."""
 
-PLACES = 4
+PLACES = 8
 """Cells where a search thinks of putting down what is carried: the nearest might cut off the way."""
 
-SLOTS = 1 << 15
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
 
@@ -89,7 +89,7 @@ def search(mind, size, budget, explore, plan):  # type: ignore[no-untyped-def]
     cells = size * size
     grids = np.empty((budget + 1, cells), np.uint8)
     nodes = np.zeros(budget + 1, NODE)
-    table = np.full(SLOTS, -1, np.int32)
+    table = np.full(4 * budget, -1, np.int32)
     walk = np.empty((3, cells * 4), np.int32)  # steps, where from, by which direction
     queue = np.empty(cells * 4, np.int32)
     grids[0] = mind.grid[:cells]
@@ -105,10 +105,10 @@ def search(mind, size, budget, explore, plan):  # type: ignore[no-untyped-def]
             break
         found = _expand(mind, size, explore, grids, nodes, here, count, budget, walk, queue, ends)
         for node in range(count, found):
-            if _is_new(grids, nodes, node, cells, table):
-                if node != count:
-                    grids[count] = grids[node]
-                    nodes[count] = nodes[node]
+            if node != count:
+                grids[count] = grids[node]
+                nodes[count] = nodes[node]
+            if _is_new(grids, nodes, count, cells, table):
                 ahead = 0 if explore else _to_come(mind, grids[count], nodes[count].hand)
                 heapq.heappush(heap, (np.int64(nodes[count].cost + ahead), np.int64(count)))
                 count += 1
@@ -200,12 +200,12 @@ def _is_new(grids, nodes, node, cells, table):  # type: ignore[no-untyped-def]
     for i in range(cells):
         value = (value ^ np.uint64(grids[node, i])) * _PRIME
     value = (value ^ np.uint64(nodes[node].hand)) * _PRIME
-    slot = np.int64((value ^ (value >> np.uint64(32))) % np.uint64(SLOTS))
+    slot = np.int64((value ^ (value >> np.uint64(32))) % np.uint64(len(table)))
     while table[slot] >= 0:
         other = table[slot]
         if nodes[other].hand == nodes[node].hand and (grids[other] == grids[node]).all():
             return False
-        slot = (slot + 1) % SLOTS
+        slot = (slot + 1) % len(table)
     table[slot] = node
     return True
 
@@ -263,8 +263,8 @@ def _expand(mind, size, explore, grids, nodes, here, count, budget, walk, queue,
             d = verb if verb < USE else state % 4
             target = cell + deltas[d]
             act = state * 8 + verb
-            once = (target * 4 + d) * 2 + (verb == USE)
             code = grid[target]
+            once = (target * 4 + (d if code != mind.floor else 0)) * 2 + (verb == USE)
             if done[once] or last > budget:
                 continue
             if code == NOTHING:
