@@ -20,7 +20,7 @@ from cortex.modules.habit import HabitPolicy
 from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
-from cortex.replay import relearn
+from cortex.replay import relearn, relearn_worlds
 from cortex.types import Array, Habit, Outcome, Percept, Plan, Recall, State, take
 
 if TYPE_CHECKING:
@@ -87,8 +87,11 @@ class Agent:
         whose action will be ignored. Changes neither rows nor weights."""
         scene = self.senses(observation)
         percept = self.multimodal(scene)
-        context, state = self.context(carry.context, scene, percept, first, self.imagination.motions)
-        recall = self.hippocampus.recall(percept, first, carry.situation)
+        codes = self.codebook.encode(scene.tokens, scene.mask)
+        situation = self.hippocampus.recognise(codes, percept.latent, first, carry.situation)
+        motions = self.imagination.motions(situation[0])
+        context, state = self.context(carry.context, scene, codes, percept, first, motions)
+        recall = self.hippocampus.recall(percept, situation)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(state.scene, state.latent)
         sure = habit.confidence >= self.config.habit.trust
@@ -103,15 +106,20 @@ class Agent:
         scene = self.senses(outcome.observation)
         percept = self.multimodal(scene)
         carry, first = replace(trace.carry.context, action=action), np.zeros(len(action), bool)
-        _, after = self.context(carry, scene, percept, first, self.imagination.motions)
-        if self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after):
-            relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
+        codes, motions = (
+            self.codebook.encode(scene.tokens, scene.mask),
+            self.imagination.motions(trace.recall.situation[0]),
+        )
+        _, after = self.context(carry, scene, codes, percept, first, motions)
+        changed = self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after)
+        if changed:
+            relearn_worlds(self, changed)
 
     def drop(self, bodies: list[int]) -> None:
         """Forget the unfinished episodes of ``bodies``, rows and statistics: nothing of a faulty episode is kept."""
         if self.hippocampus.drop(bodies):
             self.hippocampus.recollect()
-            relearn(self.hippocampus, self.context, self.multimodal, self.imagination.motions)
+            relearn(self)
 
     def calm(self) -> Agent:
         """The same agent without curiosity: one that will not learn from what it tries should do what it knows."""

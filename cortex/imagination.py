@@ -58,10 +58,9 @@ class Imagination:
             self.hippocampus, self.world_model, self.codebook, self.actions, 0.0, 0.0, self.frontier, self.trust
         )
 
-    @property
-    def motions(self) -> Motions:
-        """The body schema: as remembered, else as the cortex learned it by night."""
-        remembered = self.hippocampus.motions
+    def motions(self, situation: int) -> Motions:
+        """The body schema in a situation: as remembered, else as the cortex learned it by night."""
+        remembered = self.hippocampus.motions(int(situation))
         if remembered.resolved:
             return remembered
         learned = self.world_model.motions
@@ -76,7 +75,7 @@ class Imagination:
         if state.place is not None:
             words = state.scene.tokens[:, (state.scene.modality == MODALITIES["text"])[0]]
             return MappedModel(self, state.place, words, situation)
-        return WholeModel(self, state)
+        return WholeModel(self, state, situation)
 
     @property
     def foretold(self) -> Memo:
@@ -92,10 +91,13 @@ class Imagination:
 class WholeModel:
     """Imagined scenes as whole sets of tokens: exactly remembered transitions, and the learned model's beyond them."""
 
-    def __init__(self, parts: Imagination, state: State) -> None:
+    def __init__(self, parts: Imagination, state: State, situation: Array) -> None:
         self.parts, self.state = parts, state
         memory = parts.hippocampus
         self.top = max(memory.largest_reward / (1 - memory.discount), parts.novelty)
+        self.stirs = memory.stirs(
+            int(situation[0])
+        )  # where nothing is known, what moved the agent elsewhere shows where it is
 
     def roots(self) -> Whole:
         """One node a body: the present."""
@@ -135,7 +137,8 @@ class WholeModel:
         return Expansion(
             children, code.reshape(shape), reward.reshape(shape), ended.reshape(shape),
             np.where(opaque, 1.0, novelty).reshape(shape),
-            (self.parts.novelty * np.where(opaque, novelty, 0)).reshape(shape), np.zeros(shape), code.reshape(shape),
+            (self.parts.novelty * np.where(opaque, novelty, 0)).reshape(shape) * self.stirs, np.zeros(shape),
+            code.reshape(shape),
         )  # fmt: skip
 
 

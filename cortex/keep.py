@@ -37,7 +37,7 @@ def awaken(agent: Agent) -> None:
     """Compute everything that is known anew from the rows: what has lasted is all that is left of yesterday."""
     agent.hippocampus.flush()
     agent.hippocampus.recollect()
-    relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+    relearn(agent)
 
 
 def save_config(folder: Path, config: Config) -> None:

@@ -156,7 +156,7 @@ class _Life:
             "day",
             **{"day": self.day, "task": task, "steps": before + lived, "seconds": seconds, "speed": lived / seconds},
             **{"memories": self.rows.steps, "situations": len(memory.situations)},
-            interactions=len(memory.interactions),
+            interactions=sum(len(world.interactions) for world in memory.worlds),
             morning=morning,
             evening=digest(self.agent.weights()),
         )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cortex.modules.context import front_of, moved
+from cortex.modules.context import front_of
 from cortex.modules.planner import Expansion
-from cortex.types import TURN, UNSEEN, Array, Place, Vocabulary
+from cortex.types import UNSEEN, Array, Place, Vocabulary
 
 if TYPE_CHECKING:
     from cortex.imagination import Imagination
@@ -20,6 +20,8 @@ OPAQUE = 0.5
 """Novelty from which nothing is imagined beyond a step."""
 LIKELY = 0.5
 """Chance from which a reward or an end is counted on."""
+SATED = 0.3
+"""Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
 """Distance within which a foretold token is taken for the nearest known one."""
 NAMES = np.random.default_rng(11).integers(1, 2**62, 9, dtype=np.int64) | 1
@@ -50,6 +52,10 @@ class Learned:
     uncertainty: Array  # [n]
 
 
+FOCUS = 3
+"""Tokens of the map that the world model reads: in front, carried, under."""
+
+
 def focus_tokens(codebook: Vocabulary, codes: Array, words: Array) -> Array:
     """What the world model reads: tokens of ``codes`` [n, 3] (front, carried, under) and of ``words`` [n, W, E]."""
     return np.concatenate([codebook.decode(codes), words], axis=1)
@@ -60,19 +66,20 @@ class MappedModel:
 
     def __init__(self, parts: Imagination, place: Place, words: Array, situation: Array) -> None:
         self.parts, self.place, self.situation = parts, place, situation
-        self.motions = parts.motions
+        self.motions = parts.motions(situation[0])
+        self.world = parts.hippocampus.world(int(situation[0]))
         self.size = place.cells.shape[1]
-        self.cells = np.ascontiguousarray(place.cells).reshape(-1)
-        self.worth = parts.hippocampus.events.worth
-        self.top = max(self.worth, parts.novelty * OPAQUE + parts.frontier + parts.event)
+        cells = np.array(place.cells)
+        here = np.arange(len(cells)), *(place.pose[:, :2] % self.size).T
+        cells[here] = np.where(cells[here] == UNSEEN, self.world.footing, cells[here])  # hidden by the agent itself
+        self.cells = cells.reshape(-1)
+        self.worth = self.world.events.worth
+        # One who knows what pays has less to find out.
+        self.keen = SATED if self.worth > 0 else 1.0
+        self.top = max(self.worth, self.keen * (parts.novelty * OPAQUE + parts.event) + parts.frontier)
         self.words = words
         self.known = parts.foretold if parts.trust > 0 and parts.world_model.nights else None
-        self.turns = self.motions.rotation != 0
-        # By heading and action: how far it goes, and the heading after. By heading: where the front is.
-        start = np.repeat(np.stack([np.zeros(4, int), np.zeros(4, int), np.arange(4)], axis=1), parts.actions, axis=0)
-        after = moved(start, np.tile(np.arange(parts.actions), 4), self.motions)
-        self.way, self.heading = after[:, :2], after[:, 2]
-        self.front = TURN @ (self.motions.front - self.motions.own)
+        self.turns = self.motions.turns
 
     def roots(self) -> Mapped:
         """One node a body: the present."""
@@ -97,32 +104,43 @@ class MappedModel:
 
     def expand(self, nodes: Mapped) -> Expansion:
         parts, count, actions = self.parts, len(nodes.root), self.parts.actions
-        action, turns = np.tile(np.arange(actions), count), np.tile(self.turns, count)
+        action, heading = np.tile(np.arange(actions), count), np.repeat(nodes.pose[:, 2], actions)
+        turns, reach = self.turns[heading, action], self.motions.reach[heading, action]
         parent = np.repeat(np.arange(count), actions)
         root, pose, held = nodes.root[parent], nodes.pose[parent], nodes.carried[parent]
-        at = self._ahead(nodes.pose)
-        place, met = at[parent], self._look(nodes, at)[parent]
+        reaches, verb = reach.any(axis=1), self.motions.verb[action]
+        place, behind = self._at(pose, reach), self._at(pose, 2 * reach)
+        met = np.column_stack([self._look(nodes, place, parent), held, self._look(nodes, behind, parent)])
+        met[~reaches, ::2] = UNSEEN
 
-        went, met_after, held_after, novelty = parts.hippocampus.interactions.predict(action, met, held)
-        learned = self._learned(nodes, action, met, held, parent, novelty > 0)
+        went, after, novelty = self.world.interactions.predict(verb, met)
+        learned = self._learned(nodes, action, met, parent, novelty > 0)
         if learned is not None:
             rows = learned.rows
-            went[rows], met_after[rows], held_after[rows] = learned.moved, learned.front, learned.carried
+            went[rows], after[rows, 0], after[rows, 1] = learned.moved, learned.front, learned.carried
             novelty[rows] = learned.uncertainty
-        went |= turns
         novelty[turns] = 0
-        met_after[turns], held_after[turns] = met[turns], held[turns]
-        lost = (met == UNSEEN) & ~turns  # what an unseen cell does cannot be imagined
+        after[turns] = met[turns]
+        lost = (met[:, 0] == UNSEEN) & reaches  # what an unseen cell does cannot be imagined
 
-        way = pose[:, 2] * actions + action
-        pose[went, :2] += self.way[way[went]]
-        pose[went, 2] = self.heading[way[went]]
-        cell, code, full = self._change(nodes, parent, place, met, met_after)
-        children = Mapped(root, pose, held_after.astype(np.int64), cell, code)
-        front_after, under = self._look(children, self._ahead(pose)), self._look(children, self._here(pose))
+        goes = (went > 0) & reaches & ~turns
+        pose[goes, :2] += self.motions.go[heading[goes], action[goes]]
+        leaps = np.flatnonzero(goes & (went == 2))
+        if len(leaps):
+            pose[leaps, :2] = self._like(root[leaps], place[leaps], met[leaps, 0])
+        pose[:, 2] = self.motions.turn[heading, action]
+        code_before = met[:, 0]
+        cell, code, full = self._change(nodes.cell[parent], nodes.code[parent], root, place, code_before, after[:, 0])
+        cell, code, fuller = self._change(cell, code, root, behind, met[:, 2], after[:, 2])
+        full |= fuller
+        held_after = after[:, 1]
+        children = Mapped(root, pose, held_after, cell, code)
+        each = np.arange(len(action))
+        ahead, under = self._look(children, self._ahead(pose), each), self._look(children, self._here(pose), each)
+        front_after = np.where(reaches & ~goes, after[:, 0], ahead)
 
-        event = [action, went, under, front_after, held_after, self.place.mission[root], self.situation[root]]
-        chance, end, untried = parts.hippocampus.events.predict(np.column_stack(event).astype(np.int64))
+        event = [verb, goes, under, front_after, held_after, self.place.mission[root], self.situation[root], held]
+        chance, end, untried = self.world.events.predict(np.column_stack(event).astype(np.int64))
         worth = np.full(len(action), self.worth)
         if learned is not None:
             rows = np.flatnonzero(untried[learned.rows])
@@ -133,13 +151,16 @@ class MappedModel:
         hoped = chance * worth
         reward = np.where(likely, hoped, 0.0)
         ended = stops.astype(float)
-        bonus = parts.novelty * novelty + parts.event * untried * (1 - end * (1 - chance))
+        bonus = parts.novelty * novelty + parts.event * untried * self.world.events.hope(verb) * (
+            1 - end * (1 - chance)
+        )
+        bonus *= self.keen
         if parts.event > 0:
             bonus += np.where(likely, 0.0, hoped)
-        bonus = np.where(lost, 0.0, bonus + parts.frontier * (front_after == UNSEEN))
+        bonus = np.where(lost, 0.0, bonus + parts.frontier * (ahead == UNSEEN))
 
         shape = (count, actions)
-        sign = signature(pose % np.array([self.size, self.size, 4]), held_after, front_after)
+        sign = signature(pose % np.array([self.size, self.size, 4]), held_after, ahead)
         key = sign * NAMES[3]
         changed = np.flatnonzero(cell[:, 0] >= 0)
         if len(changed):
@@ -150,16 +171,14 @@ class MappedModel:
             bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
         )  # fmt: skip
 
-    def _learned(
-        self, nodes: Mapped, action: Array, front: Array, carried: Array, parent: Array, unknown: Array
-    ) -> Learned | None:
+    def _learned(self, nodes: Mapped, action: Array, met: Array, parent: Array, unknown: Array) -> Learned | None:
         """What the cortex foretells at the rows that memory does not know, where its members agree."""
-        rows = np.flatnonzero(unknown & (front != UNSEEN)) if self.known is not None else np.zeros(0, np.int64)
+        rows = np.flatnonzero(unknown & (met[:, 0] != UNSEEN)) if self.known is not None else np.zeros(0, np.int64)
         if self.known is None or not len(rows):
             return None
-        under = self._look(nodes, self._here(nodes.pose))[parent[rows]]
+        under = self._look(nodes, self._here(nodes.pose), np.arange(len(nodes.root)))[parent[rows]]
         root = nodes.root[parent[rows]]
-        asked = np.column_stack([action[rows], front[rows], carried[rows], under, self.place.mission[root]])
+        asked = np.column_stack([action[rows], met[rows, :2], under, self.place.mission[root]])
 
         def ask(new: Array) -> Array:
             focus = focus_tokens(self.parts.codebook, asked[new, 1:4], self.words[root[new]])
@@ -174,6 +193,14 @@ class MappedModel:
         after = front_after.astype(np.int32), carried_after.astype(np.int32)
         return Learned(rows[sure], walks >= 0.5, *after, reward, end, doubt)
 
+    def _like(self, root: Array, at: Array, code: Array) -> Array:
+        """The row and column [n, P] of another cell than ``at`` [n] that shows ``code`` [n]; ``at`` where none does."""
+        maps = self.cells.reshape(len(self.place.pose), -1)[root]
+        alike = maps == code[:, None]
+        alike[np.arange(len(at)), at] = False
+        found = np.where(alike.any(axis=1), alike.argmax(axis=1), at)
+        return np.stack(np.divmod(found, self.size), axis=1)
+
     def _here(self, pose: Array) -> Array:
         """The flat index [M] on the map of where the agent stands."""
         place = pose[:, :2] % self.size
@@ -181,23 +208,27 @@ class MappedModel:
 
     def _ahead(self, pose: Array) -> Array:
         """The flat index [M] on the map of what the agent faces."""
-        place = (pose[:, :2] + self.front[pose[:, 2]]) % self.size
+        return self._at(pose, self.motions.facing[pose[:, 2]])
+
+    def _at(self, pose: Array, step: Array) -> Array:
+        """The flat index [M] on the map of the cell that ``step`` [M, P] leads to."""
+        place = (pose[:, :2] + step) % self.size
         return np.asarray(place[:, 0] * self.size + place[:, 1])
 
-    def _look(self, nodes: Mapped, at: Array) -> Array:
-        """The code at a flat index [M] of each node's map."""
-        code = self.cells.take(nodes.root * self.size**2 + at).astype(np.int64)
-        changed = np.flatnonzero(nodes.cell[:, 0] >= 0)
+    def _look(self, nodes: Mapped, at: Array, node: Array) -> Array:
+        """The code at a flat index [n] of the map of ``node`` [n]."""
+        code = self.cells.take(nodes.root[node] * self.size**2 + at).astype(np.int64)
+        changed = np.flatnonzero(nodes.cell[node, 0] >= 0)
         if len(changed):
-            row, slot = np.nonzero(nodes.cell[changed] == at[changed, None])
-            code[changed[row]] = nodes.code[changed[row], slot]
+            row, slot = np.nonzero(nodes.cell[node[changed]] == at[changed, None])
+            code[changed[row]] = nodes.code[node[changed[row]], slot]
         return code
 
     def _change(
-        self, nodes: Mapped, parent: Array, at: Array, before: Array, after: Array
+        self, cell: Array, code: Array, root: Array, at: Array, before: Array, after: Array
     ) -> tuple[Array, Array, Array]:
         """The changed cells of the children, and whether one has too many."""
-        cell, code, full = nodes.cell[parent], nodes.code[parent], np.zeros(len(parent), bool)
+        full = np.zeros(len(root), bool)
         rows = np.flatnonzero(before != after)
         if not len(rows):
             return cell, code, full
@@ -205,7 +236,7 @@ class MappedModel:
         slot = np.where(same.any(axis=1), same.argmax(axis=1), (cell[rows] >= 0).sum(axis=1))
         full[rows] = slot >= CHANGES
         rows, slot = rows[slot < CHANGES], slot[slot < CHANGES]
-        original = after[rows] == self.cells[nodes.root[parent[rows]] * self.size**2 + at[rows]]
+        original = after[rows] == self.cells[root[rows] * self.size**2 + at[rows]]
         cell[rows, slot] = at[rows]
         code[rows, slot] = after[rows]
         # A cell that is again as the map says is no change: equal scenes must have equal keys.

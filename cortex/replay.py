@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cortex.modules.context import Context
-from cortex.modules.hippocampus.memory import Hippocampus
-from cortex.modules.multimodal import Multimodal
-from cortex.types import Array, Episode, Motions, State, take
+from cortex.types import Array, Episode, State, take
+
+if TYPE_CHECKING:
+    from cortex.agent import Agent
 
 BATCH = 128
 """Episodes replayed side by side."""
@@ -21,6 +22,7 @@ class Moment:
     """One step of several episodes; ``rows`` [n] says which of them."""
 
     rows: Array  # [n] index of the episode
+    situation: Array  # [n] int32, the same for all
     t: int
     before: State
     latent: Array  # [n, D] the percept
@@ -31,12 +33,21 @@ class Moment:
     latent_after: Array  # [n, D]
 
 
-def moments(
-    episodes: Sequence[Episode], context: Context, multimodal: Multimodal, motions: Motions
-) -> Iterator[Moment]:
-    """Every step of ``episodes``, BATCH episodes at a time, in the order of their steps."""
-    for start in range(0, len(episodes), BATCH):
-        batch = episodes[start : start + BATCH]
+def moments(agent: Agent, episodes: Sequence[Episode]) -> Iterator[Moment]:
+    """Every step of ``episodes``, those of one situation together, BATCH episodes at a time, in the order of their
+    steps."""
+    context, multimodal = agent.context, agent.multimodal
+    situations = np.array([episode.situation for episode in episodes])
+    batches = [
+        rows[start : start + BATCH]
+        for situation in np.unique(situations)
+        for rows in [np.flatnonzero(situations == situation)]
+        for start in range(0, len(rows), BATCH)
+    ]
+    for members in batches:
+        batch = [episodes[row] for row in members]
+        situation = batch[0].situation
+        motions = agent.imagination.motions(situation)
         order = np.argsort(
             [-len(e.action) for e in batch], kind="stable"
         )  # longest first: those that go on stay in front
@@ -55,7 +66,8 @@ def moments(
             percept = multimodal(context.scene(codes))
             carry, after = context.step(carry, codes, percept, np.zeros(live, bool), motions)
             yield Moment(
-                rows=start + alive,
+                rows=members[alive],
+                situation=np.full(live, situation, np.int32),
                 t=t,
                 before=take(before, slice(live)),
                 latent=latent,
@@ -68,25 +80,39 @@ def moments(
             before = after
 
 
-def relearn(hippocampus: Hippocampus, context: Context, multimodal: Multimodal, motions: Motions) -> None:
+def relearn(agent: Agent) -> None:
     """Compute every statistic of the hippocampus anew, from its rows and from what is not finished yet."""
-    hippocampus.clear()
-    if hippocampus.capacity == 0:
+    memory = agent.hippocampus
+    schemas = [(world.motions, world.rows, world.steps) for world in memory.worlds]
+    memory.clear()
+    if memory.capacity == 0:
         return
-    numbers = hippocampus.store.episodes()
-    kept = [hippocampus.store.read(number) for number in numbers]
-    episodes = kept + hippocampus.unfinished_episodes()
+    for schema in schemas:
+        world = memory.enter(len(memory.worlds))
+        world.motions, world.rows, world.steps = schema
+    numbers = memory.store.episodes()
+    kept = [memory.store.read(number) for number in numbers]
+    episodes = kept + memory.unfinished_episodes()
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
-    situation = np.array([e.situation for e in episodes], np.int64)
-    for m in moments(episodes, context, multimodal, motions):
-        hippocampus.learn(
-            m.before, m.latent, situation[m.rows], m.action, m.reward, m.terminated, m.after, m.latent_after
-        )
+    for m in moments(agent, episodes):
+        memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after)
         for i, row in enumerate(m.rows):
             code[row][m.t] = m.before.code[i]
             if m.t == 0:
-                hippocampus.situations.learn(int(situation[row]), m.latent[i])
+                memory.situations.learn(int(m.situation[i]), m.latent[i], m.before.codes[i, memory.grid])
     for row, episode in enumerate(episodes):
-        hippocampus.largest_reward = max(hippocampus.largest_reward, float(np.abs(episode.reward).max(initial=0)))
+        memory.largest_reward = max(memory.largest_reward, float(np.abs(episode.reward).max(initial=0)))
         if row < len(kept):
-            hippocampus.credit(episode, numbers[row], code[row])
+            memory.credit(episode, numbers[row], code[row])
+
+
+def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
+    """The same for what is known of some situations alone: their body schemas are others than before."""
+    memory = agent.hippocampus
+    numbers = [number for s in situations for number in memory.enter(s).episodes]
+    episodes = [memory.store.read(number) for number in numbers]
+    episodes += [e for e in memory.unfinished_episodes() if e.situation in situations]
+    for situation in situations:
+        memory.renew(situation)
+    for m in moments(agent, episodes):
+        memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after)

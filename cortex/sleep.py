@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex.mapped import Mapped, MappedModel, focus_tokens
+from cortex.mapped import FOCUS, Mapped, MappedModel, focus_tokens
 from cortex.modules import habit, planner, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.memory import met_of
@@ -92,7 +92,7 @@ def night(
         learn_world(agent, episodes, report, generator, progress)
     with stage("choose"):
         chosen = choose(agent, episodes, generator)
-    if chosen is None:  # nothing is remembered, or nothing was drawn: there is nothing to search again
+    if not chosen:  # nothing is remembered, or nothing was drawn: there is nothing to search again
         report.seconds = time.perf_counter() - began
         return vars(report)
     with stage("re-search"):
@@ -122,7 +122,7 @@ def settle(agent: Agent, report: Report, generator: np.random.Generator) -> list
     gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
     if gone.any():
         store.delete([number for number, lost in zip(numbers, gone, strict=True) if lost])
-        relearn(memory, agent.context, agent.multimodal, agent.imagination.motions)
+        relearn(agent)
     store.commit()
     kept = [e for e, lost in zip(episodes, gone, strict=True) if not lost]
     report.evicted, report.kept = int(steps[gone].sum()), int(steps[~gone].sum())
@@ -138,18 +138,22 @@ def learn_world(
     agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator, progress: Progress | None
 ) -> None:
     """Teach the cortex what happens next, and how its body moves the view."""
-    model, motions = agent.imagination.world_model, agent.imagination.motions
-    if motions.resolved:
+    model, motions = agent.imagination.world_model, agent.hippocampus.rigid
+    if (
+        motions.resolved
+    ):  # where the view stays, the body is shown otherwise in each world, and found within a few steps
         model.set_motions(motions)
     steps = agent.config.sleep.world_model_steps
     total = sum(len(e.action) for e in episodes)
     rows: list[tuple[Array, ...]] = []
-    for m in moments(episodes, agent.context, agent.multimodal, motions):
+    for m in moments(agent, episodes):
         picked = np.flatnonzero(generator.random(len(m.rows)) * total < TRANSITIONS)
         if len(picked):
             before, after = take(m.before, picked), take(m.after, picked)
-            told = transitions(agent, before, after)
+            told = transitions(agent, before, after, m.action[picked], int(m.situation[0]))
             keep = told[-1]
+            if not keep.any():
+                continue
             columns = (*told[:-1], m.action[picked], m.reward[picked], m.terminated[picked])
             rows.append(tuple(column[keep] for column in columns))
     if not rows:
@@ -164,21 +168,24 @@ def learn_world(
     report.updates += steps if losses else 0
 
 
-def transitions(agent: Agent, before: State, after: State) -> tuple[Array, Array, Array, Array]:
+def transitions(
+    agent: Agent, before: State, after: State, action: Array, situation: int
+) -> tuple[Array, Array, Array, Array]:
     """Focus tokens before and after [n, F, E], whether the agent moved [n], and which rows can be learned from [n]."""
     if before.place is None or after.place is None:
         tokens = agent.codebook.decode(before.codes), agent.codebook.decode(after.codes)
         grid = bool((agent.senses.layout.modality == MODALITIES["grid"]).any())
         return *tokens, np.zeros(len(before.code), bool), np.full(len(before.code), not grid)
-    codes, codes_after, moved = met_of(before.place, after.place)
+    codes, codes_after, moved = met_of(before.place, after.place, action, agent.imagination.motions(situation))
+    codes, codes_after = codes[:, :FOCUS], codes_after[:, :FOCUS]
     words = agent.codebook.decode(before.codes[:, agent.context.words])
     seen = (codes[:, 0] > 0) & (codes_after[:, 0] > 0)
-    return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved, seen
+    return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved > 0, seen
 
 
-def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> Remembered | None:
-    """States to search again: half of them today's, half older, balanced by situation; whole episodes are kept for
-    the probe. None where none is found."""
+def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> list[Remembered]:
+    """States to search again, those of one situation together: half of them today's, half older, balanced by situation;
+    whole episodes are kept for the probe."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
@@ -193,28 +200,32 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
     chance *= wanted / max(1e-9, (chance * steps).sum())
     aside = generator.random(len(episodes)) < settings.probe
     chosen = []
-    for m in moments(episodes, agent.context, agent.multimodal, agent.imagination.motions):
+    for m in moments(agent, episodes):
         picked = np.flatnonzero(generator.random(len(m.rows)) < chance[m.rows])
         if len(picked):
             rows = m.rows[picked]
-            chosen.append(Remembered(take(m.before, picked), situation[rows], ~today[rows], aside[rows]))
-    return join(chosen) if chosen else None
+            chosen.append(Remembered(take(m.before, picked), m.situation[picked], ~today[rows], aside[rows]))
+    # Where some situations have a map, those without one are left out: habits are learned of scenes of one kind.
+    mapped = [part for part in chosen if part.state.place is not None] or chosen
+    groups = np.unique([part.situation[0] for part in mapped])
+    return [join([part for part in mapped if part.situation[0] == group]) for group in groups]
 
 
 def search_again(
-    agent: Agent, chosen: Remembered, generator: np.random.Generator, progress: Progress | None
+    agent: Agent, chosen: Sequence[Remembered], generator: np.random.Generator, progress: Progress | None
 ) -> Lessons:
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
-    lessons = []
+    lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
     share = agent.config.sleep.dream
-    for start in range(0, len(chosen.old), ROOTS):
-        part = take(chosen, slice(start, start + ROOTS))
+    parts = [take(group, slice(at, at + ROOTS)) for group in chosen for at in range(0, len(group.old), ROOTS)]
+    for part in parts:
         lessons.append(_search(agent, part))
         # As many dreams as the share asks for: a chunk is dreamed on several times, or only part of it.
         dreams = int(generator.poisson(share / max(1 - share, 1e-2))) if part.state.place is not None else 0
         lessons += [_search(agent, dream(agent, part, generator)) for _ in range(dreams)]
         if progress is not None:
-            progress("re-search", min(start + ROOTS, len(chosen.old)), len(chosen.old), {})
+            done += len(part.old)
+            progress("re-search", done, total, {})
     return join(lessons)
 
 
@@ -256,7 +267,7 @@ def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> R
     # A compass or any other sense beside the view cannot be imagined: in a dream it is missing.
     codes = states.codes.copy()
     codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = 0
-    scene = agent.context.surroundings(place, codes, agent.imagination.motions)
+    scene = agent.context.surroundings(place, codes, model.motions)
     return replace(chosen, state=replace(states, place=place, scene=scene, codes=codes))
 
 

@@ -96,18 +96,34 @@ class Percept:
 
 @dataclass(frozen=True, slots=True)
 class Motions:
-    """How each action moves the view: the body schema, found from rows (registration).
+    """The body schema: where the agent is in its view, where its actions take it, what they act on. Found from rows.
 
-    Action a moves what is seen by the rigid motion p -> R^rotation[a] p + shift[a], in view coordinates (row, column).
+    Steps are in cells of the map (row, column). A heading is what tells the agent's states apart at one place: where it
+    looks in a view that moves along, which of its guises it shows in a view that stays.
     """
 
-    rotation: Array  # [A] int, quarter turns
-    shift: Array  # [A, P] int
-    own: Array  # [P] int: the cell of the view in which the agent stands
-    front: Array  # [P] int: the cell of the view that its actions touch
+    go: Array  # [4, A, P] int, the step that an action makes, by heading, if nothing stands in its way
+    turn: Array  # [4, A] int, the heading after it
+    reach: Array  # [4, A, P] int, the cell that it acts on; 0 0 where it acts on none
+    facing: Array  # [4, P] int, the cell in front
+    verb: Array  # [A] int, equal for actions that do the same to what they reach
+    own: Array  # [P] int, the cell of the view in which the agent stands, where the view moves along
+    selves: Array  # [4] int, the codes that show the agent, by heading, in a view that stays; UNSEEN for none
     blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
-    resolved: bool  # False: no motion found yet, nothing may be mapped
+    held: int  # the token of the scene that shows what the agent holds, -1 for none
+    resolved: bool  # False: nothing is known of the body yet, nothing may be mapped
     version: int = 0  # equal for equal motions; a map made with another version is begun anew
+
+    @property
+    def along(self) -> bool:
+        """The view moves along with the agent."""
+        return not self.selves.any()
+
+    @property
+    def turns(self) -> Array:
+        """[4, A] bool: the action changes nothing but the heading."""
+        still = (self.go == 0).all(axis=-1) & (self.reach == 0).all(axis=-1)
+        return np.asarray(still & (self.turn != np.arange(4)[:, None]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +132,8 @@ class Place:
 
     cells: Array  # [B, S, S] int32 codes, UNSEEN where never seen; wraps around
     pose: Array  # [B, 3] int: row, column, heading in quarter turns
-    ahead: Array  # [B, P] int: the cell of the map that the agent's actions touch
-    carried: Array  # [B] int32, code in the agent's own cell of the view (what it holds)
+    ahead: Array  # [B, P] int: the cell of the map in front of the agent
+    carried: Array  # [B] int32, code of what shows what the agent holds
     mission: Array  # [B] int64, identity of the scene's words (0 without words)
 
 

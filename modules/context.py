@@ -84,10 +84,10 @@ class Context:
         )
 
     def __call__(
-        self, carry: Carry, scene: Scene, percept: Percept, first: Array, motions: Motions
+        self, carry: Carry, scene: Scene, codes: Array, percept: Percept, first: Array, motions: Motions
     ) -> tuple[Carry, State]:
-        """One step: ``first`` [B] says which bodies begin an episode."""
-        return self.step(carry, self.codebook.encode(scene.tokens, scene.mask), percept, first, motions, scene)
+        """One step: ``codes`` [B, N] are the scene's; ``first`` [B] says which bodies begin an episode."""
+        return self.step(carry, codes, percept, first, motions, scene)
 
     def step(
         self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
@@ -118,6 +118,8 @@ class Context:
 
     def _map(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
         """Where am I, and what does the map say now."""
+        if not motions.along:
+            return self._stay(carry, codes, fresh, motions)
         body = np.arange(len(codes))
         cells, seen = carry.cells.copy(), carry.seen.copy()
         cells[fresh], seen[fresh] = UNSEEN, 0
@@ -132,10 +134,10 @@ class Context:
 
         still = self._fit(cells, pose, view, shown, new, motions)
         moved_pose = moved(pose, carry.action, motions)
-        ahead = cells[body, *place_of(pose, motions.front[None], motions.own, self.size)[:, 0].T]
+        ahead = cells[body, *front_of(pose, motions, self.size).T]
         known = np.minimum(ahead, len(motions.blocked) - 1)
         chance = np.where(ahead < len(motions.blocked), motions.blocked[known], 0.5)
-        walks = (motions.rotation[carry.action] == 0) & ~fresh
+        walks = ~motions.turns[pose[:, 2], carry.action] & ~fresh
         odds = np.where(walks, np.log(1 - chance) - np.log(chance), TURNS)
         went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, shown, new, motions) + odds > still)
         pose = np.where(went[:, None], moved_pose, pose)
@@ -148,8 +150,29 @@ class Context:
         carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
         if (carry.clock >= max(1, self.length)).any():
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
-        carried = view[:, own][:, 0] if own.any() else np.zeros(len(codes), np.int32)
-        return carry, Place(cells, pose, front_of(pose, motions, self.size), carried, np.zeros(len(codes), np.int64))
+        return carry, self._place(cells, pose, codes, motions)
+
+    def _stay(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
+        """The same in a view that stays: I am where I show; the map holds what I hid before I stood there."""
+        body, view = np.arange(len(codes)), codes[:, self.grid]
+        cells, seen = carry.cells.copy(), carry.seen.copy()
+        cells[fresh], seen[fresh] = UNSEEN, 0
+        mine = (view[..., None] == motions.selves[motions.selves != UNSEEN]).any(axis=2)
+        at = mine.argmax(axis=1)
+        heading = (view[body, at][:, None] == motions.selves).argmax(axis=1)
+        found = np.concatenate([self.view[at], heading[:, None]], axis=1)
+        pose = np.where(mine.any(axis=1)[:, None], found, carry.pose)
+        shown = (view != UNSEEN) & ~mine
+        rows, columns = np.nonzero(shown)
+        cells[rows, *self.view[columns].T] = view[rows, columns]
+        seen[rows, *self.view[columns].T] = carry.clock[rows]
+        carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
+        return carry, self._place(cells, pose, codes, motions)
+
+    def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:
+        none = np.zeros(len(codes), np.int64)
+        carried = none if motions.held < 0 else codes[:, motions.held]
+        return Place(cells, pose, front_of(pose, motions, self.size), carried, none)
 
     def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
@@ -161,7 +184,8 @@ class Context:
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
         bodies = np.arange(len(codes))[:, None]
-        at = place_of(place.pose, self.window + motions.own, motions.own, self.size)
+        pose = place.pose if motions.along else place.pose * (1, 1, 0)  # a guise says nothing of how the view is turned
+        at = place_of(pose, self.window + motions.own, motions.own, self.size)
         around = place.cells[bodies, at[..., 0], at[..., 1]]
         around[:, 0] = place.carried
         order = np.argsort(around == UNSEEN, axis=1, kind="stable")[:, : self.tokens]
@@ -182,14 +206,10 @@ def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
 
 def front_of(pose: Array, motions: Motions, size: int) -> Array:
     """The cell of the map [n, P] in front of ``pose`` [n, 3], on a map of side ``size``."""
-    offset = TURN[pose[:, 2]] @ (motions.front - motions.own)
-    return np.asarray((pose[:, :2] + offset) % size)
+    return np.asarray((pose[:, :2] + motions.facing[pose[:, 2]]) % size)
 
 
 def moved(pose: Array, action: Array, motions: Motions) -> Array:
     """The pose [B, 3] after the motion of ``action`` [B] was made."""
-    rotation, shift = motions.rotation[action], motions.shift[action]
-    heading = (pose[:, 2] - rotation) % 4
-    drift = np.einsum("bij,j->bi", TURN[rotation], motions.own) + shift - motions.own
-    step = np.einsum("bij,bj->bi", TURN[heading], drift)
-    return np.concatenate([pose[:, :2] - step, heading[:, None]], axis=1)
+    at = pose[:, 2], action
+    return np.concatenate([pose[:, :2] + motions.go[at], motions.turn[at][:, None]], axis=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -82,11 +83,16 @@ class WorldModel(nn.Module):
         self.register_buffer("usual", torch.zeros(self.numbers))  # root mean square change of each number, 0 for none
         self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
         shapes = {
-            "rotation": (actions,),
-            "shift": (actions, COORDINATES),
+            "go": (4, actions, COORDINATES),
+            "turn": (4, actions),
+            "reach": (4, actions, COORDINATES),
+            "facing": (4, COORDINATES),
+            "verb": (actions,),
             "own": (COORDINATES,),
-            "front": (COORDINATES,),
+            "selves": (4,),
+            "held": (),
         }
+        self.body = tuple(shapes)
         for name, shape in {**shapes, "schema": (4,)}.items():
             # schema: kept or not, resolved, version, codes with a known chance to block
             self.register_buffer(name, torch.zeros(shape, dtype=torch.int64))
@@ -161,20 +167,20 @@ class WorldModel(nn.Module):
         kept, resolved, version, codes = self.schema.tolist()
         if not kept:
             return None
-        rotation, shift, own, front = (self.get_buffer(n).numpy().copy() for n in ("rotation", "shift", "own", "front"))
-        return Motions(rotation, shift, own, front, self.blocked[:codes].numpy().copy(), bool(resolved), version)
+        parts: dict[str, Any] = {name: self.get_buffer(name).numpy().copy() for name in self.body}
+        parts["held"] = int(parts["held"])
+        blocked = self.blocked[:codes].numpy().copy()
+        return Motions(**parts, blocked=blocked, resolved=bool(resolved), version=version)
 
     def set_motions(self, motions: Motions | None) -> None:
         """Keep a body schema among the weights, safe when memory is cleared; None forgets it. Codes end at CODES."""
-        for name in ("rotation", "shift", "own", "front", "schema", "blocked"):
+        for name in (*self.body, "schema", "blocked"):
             self.get_buffer(name).zero_()
         if motions is None:
             return
-        if len(motions.rotation) != self.actions:
-            raise CortexError(
-                f"a body schema of {len(motions.rotation)} actions does not fit a model of {self.actions}"
-            )
-        for name in ("rotation", "shift", "own", "front"):
+        if len(motions.verb) != self.actions:
+            raise CortexError(f"a body schema of {len(motions.verb)} actions does not fit a model of {self.actions}")
+        for name in self.body:
             self.get_buffer(name).copy_(torch.from_numpy(np.asarray(getattr(motions, name)).astype(np.int64)))
         codes = min(len(motions.blocked), CODES)
         self.blocked[:codes] = torch.from_numpy(np.asarray(motions.blocked[:codes], np.float32))

@@ -8,12 +8,12 @@ import pytest
 from cortex.modules.hippocampus.events import FEATURES, Events
 from cortex.types import Array
 
-ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION = range(len(FEATURES))
+ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION, HELD = range(len(FEATURES))
 GOAL, DOOR, DONE, FORWARD = 9, 4, 6, 2
 
 
 def draw(count: int, seed: int) -> Array:
-    """Events of a world where nothing hangs together: [count, 7] integers."""
+    """Events of a world where nothing hangs together: [count, 8] integers."""
     rng = np.random.default_rng(seed)
     return np.stack(
         [
@@ -24,6 +24,7 @@ def draw(count: int, seed: int) -> Array:
             rng.integers(1, 3, count),
             rng.integers(1, 6, count),
             np.zeros(count, int),
+            rng.integers(1, 3, count),
         ],
         axis=1,
     )
@@ -139,3 +140,46 @@ def test_worth_is_the_mean_of_what_paid() -> None:
     reward = np.zeros(40)
     reward[[3, 17]] = 0.5, 0.9
     assert taught(features, reward).worth == pytest.approx(0.7)
+
+
+def test_what_happened_here_before_outweighs_what_is_usual_elsewhere() -> None:
+    """An exception to a rule is known as soon as it was seen."""
+    features = draw(600, 16)
+    on = features[:, UNDER] == GOAL
+    events = taught(features, on)
+    fresh = draw(60, 17)
+    vain = fresh[fresh[:, UNDER] == GOAL][:1].copy()
+    vain[:, [MOVED, FRONT]] = 1, 77
+    assert events.predict(vain)[0][0] > 0.8
+    for times in range(3):
+        events.learn(vain, np.zeros(1), np.zeros(1, bool))
+        assert events.predict(vain)[0][0] < 0.5, times
+    other = vain.copy()
+    other[:, FRONT] = 3
+    assert events.predict(other)[0][0] > 0.5
+
+
+def test_repeating_what_is_known_changes_an_answer_however_often_it_is_asked_in_between() -> None:
+    features = draw(64, 18)
+    reward = features[:, UNDER] == GOAL
+    asked, silent = taught(features, reward), taught(features, reward)
+    for row in (0, int(reward.argmax())):
+        for _ in range(6):
+            asked.predict(features)
+            for events in (asked, silent):
+                events.learn(features[[row]], reward[[row]].astype(np.float32), reward[[row]])
+    for a, b in zip(asked.predict(features), silent.predict(features), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_what_was_held_before_can_be_what_pays() -> None:
+    """Using up a thing pays, whatever is carried afterwards."""
+    features = draw(900, 19)
+    pays = (features[:, FRONT] == 3) & (features[:, HELD] == 2)
+    events = taught(features, pays)
+    assert set(events.explanations(1)[0][0]) == {"front", "held"}
+    fresh = draw(400, 20)
+    fresh[:, [UNDER, MISSION]] += 40  # nothing that was seen exactly so before
+    wanted = (fresh[:, FRONT] == 3) & (fresh[:, HELD] == 2)
+    chance = events.predict(fresh)[0]
+    assert chance[wanted].min() > 0.5 > chance[~wanted].max()

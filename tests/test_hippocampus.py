@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -14,8 +15,8 @@ from cortex.modules.hippocampus import memory
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.scenes import Scenes
 from cortex.modules.hippocampus.situations import Situations
-from cortex.replay import moments, relearn
-from cortex.types import Array, Percept
+from cortex.replay import moments, relearn, relearn_worlds
+from cortex.types import UNSEEN, Array, Percept
 
 TASKS = ["MiniGrid-DoorKey-5x5-v0", "MiniGrid-GoToDoor-5x5-v0"]
 
@@ -29,8 +30,8 @@ def agent(request: pytest.FixtureRequest) -> cortex.Agent:
     """One that lived until it knows its body, and then a stretch in which every statistic was counted as it came."""
     made = cortex.Agent.make(request.param, "life.bodies=8", "planner.simulations=128", seed=0)
     live(made, 500, 1)
-    assert made.hippocampus.motions.resolved
-    relearn(made.hippocampus, made.context, made.multimodal, made.imagination.motions)
+    assert made.hippocampus.rigid.resolved and made.hippocampus.motions(0).along
+    relearn(made)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "PAIRS", 0)  # the body schema is settled
         live(made, 300, 2)
@@ -40,12 +41,21 @@ def agent(request: pytest.FixtureRequest) -> cortex.Agent:
 def statistics(agent: cortex.Agent) -> dict[str, Any]:
     """All that the hippocampus knows, under names that do not depend on the order in which it was learned."""
     brain = agent.hippocampus
-    scenes, events = brain.scenes, brain.events
+    scenes, worlds = brain.scenes, brain.worlds
     name = scenes.identity
     rows = {name[entry]: entry for entry in range(len(scenes))}
     return {
-        "interactions": {key: dict(counts) for key, counts in brain.interactions.outcomes.items()},
-        "events": {tuple(events.features[at].tolist()): events.counts[at] for at in events._index.values()},
+        "interactions": {
+            (s, *key): dict(counts) for s, w in enumerate(worlds) for key, counts in w.interactions.outcomes.items()
+        },
+        "events": {
+            (s, *w.events.features[at].tolist()): w.events.counts[at]
+            for s, w in enumerate(worlds)
+            for at in w.events._index.values()
+        },
+        "walked": {(s, code): times for s, w in enumerate(worlds) for code, times in w.walked.items()},
+        "shows": {s: w.shows for s, w in enumerate(worlds)},
+        "episodes": {s: sorted(w.episodes) for s, w in enumerate(worlds)},
         "follows": {
             (name[entry], action): {name[after]: times for after, times in counts.items()}
             for (entry, action), counts in scenes.follows.items()
@@ -56,7 +66,8 @@ def statistics(agent: cortex.Agent) -> dict[str, Any]:
         "row": {key: int(scenes.row[entry]) for key, entry in rows.items()},
         "latent": {key: scenes.index.reconstruct(entry) for key, entry in rows.items()},
         "situations": dict(enumerate(np.column_stack([brain.situations.sums, brain.situations.counts]))),
-        "reward": {"largest": brain.largest_reward, "worth": events.worth},
+        "palettes": dict(enumerate(brain.situations.palettes)),
+        "reward": {"largest": brain.largest_reward, **{str(s): w.events.worth for s, w in enumerate(worlds)}},
     }
 
 
@@ -72,17 +83,18 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def test_what_was_counted_as_it_came_is_what_the_rows_say(agent: cortex.Agent) -> None:
     online = statistics(agent)
-    assert all(len(table) > 1 for part, table in online.items() if part != "situations")
-    relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+    single = {"situations", "palettes", "shows", "episodes", "walked"}
+    assert all(len(table) > (part not in single) for part, table in online.items())
+    relearn(agent)
     assert_same(online, statistics(agent))
 
 
 def test_the_body_is_found_again_from_the_rows(agent: cortex.Agent) -> None:
-    known = agent.hippocampus.motions
+    known = agent.hippocampus.motions(0)
     agent.hippocampus.recollect()
-    again = agent.hippocampus.motions
+    again = agent.hippocampus.motions(0)
     assert again.resolved
-    for name in ("rotation", "shift", "own", "front"):
+    for name in ("go", "turn", "reach", "facing", "own", "held"):
         np.testing.assert_array_equal(getattr(again, name), getattr(known, name))
 
 
@@ -91,11 +103,11 @@ def test_with_every_index_deleted_and_rebuilt_the_next_actions_are_the_same(agen
         lives = living(agent, agent.bodies, 5, np.random.default_rng(5))
         return np.array([action for _, (_, action, _, _) in zip(range(25), lives)])
 
-    relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+    relearn(agent)
     before = actions()
     agent.hippocampus.clear()
     assert len(agent.hippocampus.scenes) == 0
-    relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+    relearn(agent)
     np.testing.assert_array_equal(actions(), before)
 
 
@@ -105,21 +117,20 @@ def test_recall_finds_what_is_nearest(agent: cortex.Agent) -> None:
     episodes = [brain.store.read(number) for number in numbers]
     vectors = np.stack([brain.scenes.index.reconstruct(i) for i in range(len(brain.scenes))])
     asked = 0
-    for moment in moments(episodes, agent.context, agent.multimodal, brain.motions):
-        first = np.zeros(len(moment.rows), bool)
-        found = brain.recall(Percept(moment.latent), first, np.zeros(len(first), np.int32))
+    for moment in moments(agent, episodes):
+        found = brain.recall(Percept(moment.latent), moment.situation)
         exact = np.sort(moment.latent @ vectors.T, axis=1)[:, ::-1][:, : brain.k]
         np.testing.assert_allclose(found.similarity[:, : exact.shape[1]], exact, atol=1e-4)
         assert found.similarity[:, 0].min() > 1 - 1e-4 and found.novelty.max() < 1e-4
         for row in found.rows[:, 0].tolist():
             assert row in brain.store.episodes()
-        asked += len(first)
+        asked += len(moment.rows)
     assert asked > 50
 
 
 def test_what_actions_led_to_is_the_discounted_return_of_the_rows(agent: cortex.Agent) -> None:
     brain, names = agent.hippocampus, agent.context.names[0]
-    relearn(brain, agent.context, agent.multimodal, brain.motions)
+    relearn(agent)
     sums: dict[tuple[int, int], float] = {}
     for number in brain.store.episodes():
         episode = brain.store.read(number)
@@ -136,23 +147,27 @@ def test_what_actions_led_to_is_the_discounted_return_of_the_rows(agent: cortex.
 def test_something_never_seen_is_novel(agent: cortex.Agent) -> None:
     strange = np.random.default_rng(0).standard_normal((4, agent.multimodal.width)).astype(np.float32)
     strange /= np.linalg.norm(strange, axis=1, keepdims=True)
-    found = agent.hippocampus.recall(Percept(strange), np.ones(4, bool), np.zeros(4, np.int32))
-    assert found.novelty.min() > 0.3
-    assert (found.situation == len(agent.hippocampus.situations)).all()  # another game
+    brain, old = agent.hippocampus, np.zeros(4, np.int32)
+    assert brain.recall(Percept(strange), old).novelty.min() > 0.3
+    codes = np.full((4, len(agent.senses.layout.modality)), agent.codebook.size + 3)
+    begun = np.array([True, True, False, True])
+    told = brain.recognise(codes, strange, begun, old)
+    assert (told[begun] == len(brain.situations)).all() and told[2] == 0  # another game, where an episode begins
+    assert not len(brain.world(int(told[0])).interactions) and brain.world(int(told[0])).events.worth == 0
 
 
 def test_without_capacity_nothing_is_kept_and_nothing_is_known() -> None:
     silent = cortex.Agent.make("MiniGrid-Empty-5x5-v0", "hippocampus.capacity=0", "life.bodies=4", seed=0)
     live(silent, 300, 0)
     brain = silent.hippocampus
-    relearn(brain, silent.context, silent.multimodal, silent.imagination.motions)
-    assert not brain.motions.resolved and not brain.store.episodes() and not len(brain.scenes)
-    assert not len(brain.interactions) and not len(brain.situations)
+    relearn(silent)
+    assert not brain.motions(0).resolved and not brain.store.episodes() and not len(brain.scenes)
+    assert not brain.worlds and not len(brain.situations)
     latent = np.zeros((3, silent.multimodal.width), np.float32)
-    found = brain.recall(Percept(latent), np.ones(3, bool), np.zeros(3, np.int32))
+    found = brain.recall(Percept(latent), np.zeros(3, np.int32))
     assert (found.novelty == 1).all() and not found.tried.any() and not found.value.any() and found.rows.shape == (3, 0)
-    assert brain.interactions.predict(np.zeros(1, int), np.ones(1, int), np.ones(1, int))[3][0] >= 0.5
-    assert brain.events.predict(np.ones((1, 7), int))[2].all()
+    assert brain.world(0).interactions.predict(np.zeros(1, int), np.ones((1, 3), int))[2][0] >= 0.5
+    assert brain.world(0).events.predict(np.ones((1, 8), int))[2].all()
 
 
 def test_nothing_of_a_faulty_episode_is_kept() -> None:
@@ -211,12 +226,111 @@ def test_what_followed_most_often_is_foretold() -> None:
 
 
 def test_episodes_that_begin_alike_belong_to_one_situation() -> None:
-    situations = Situations(2)
-    assert situations.recognise(unit([1, 0], [0, 1])).tolist() == [0, 0]
-    situations.learn(0, unit([1, 0])[0])
-    assert situations.recognise(unit([1, 0.1], [0, 1])).tolist() == [0, 1]
-    situations.learn(1, unit([0, 1])[0])
-    assert situations.recognise(unit([1, 0.1], [0.1, 1])).tolist() == [0, 1]
+    situations, none = Situations(2), np.zeros((2, 0), np.int32)  # without a grid
+    assert situations.recognise(unit([1, 0], [0, 1]), none).tolist() == [0, 0]
+    situations.learn(0, unit([1, 0])[0], none[0])
+    assert situations.recognise(unit([1, 0.1], [0, 1]), none).tolist() == [0, 1]
+    situations.learn(1, unit([0, 1])[0], none[1])
+    assert situations.recognise(unit([1, 0.1], [0.1, 1]), none).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("difficulty", [1, 3])
+def test_another_palette_is_another_situation_and_another_layout_is_not(difficulty: int) -> None:
+    games = [novel(game, difficulty) for game in range(16)]
+    first = [[env.reset(seed=seed)[0]["grid"][..., 0].ravel() for seed in (1, 2, 3, 4)] for env in games]
+    assert all(len({view.tobytes() for view in views}) == 4 for views in first), "every episode has its own layout"
+    situations, latent = Situations(2), unit([1, 0])
+    for episode in range(4):
+        for game, views in enumerate(first):
+            cells = views[episode].astype(np.int64)
+            assert situations.recognise(latent, cells[None]).tolist() == [game], (episode, game)
+            situations.learn(game, latent[0], cells)
+    assert len(situations) == 16
+    both = np.stack([views[0] for views in first]).astype(np.int64)
+    assert situations.recognise(np.repeat(latent, 16, axis=0), both).tolist() == list(range(16))
+
+
+def test_what_is_unseen_is_no_part_of_a_palette() -> None:
+    situations, latent = Situations(2), unit([1, 0])
+    cells = np.array([[1] * 6 + [2] * 3 + [UNSEEN] * 20, [UNSEEN] * 26 + [1] * 2 + [2]])
+    situations.learn(0, latent[0], cells[0])
+    assert situations.recognise(latent, cells[1:]).tolist() == [0]
+    other = np.array([[7] * 6 + [8] * 3 + [UNSEEN] * 20])
+    assert situations.recognise(latent, other).tolist() == [1]
+
+
+# Games in which the view stays
+
+
+def novel(game: int, difficulty: int = 0) -> Any:
+    return gymnasium.make("cortex/NovelGame-v0", game_seed=game, difficulty=difficulty, text="none")
+
+
+@pytest.fixture(scope="module")
+def player() -> cortex.Agent:
+    """One that lived in one novel game."""
+    made = cortex.Agent.make(lambda: novel(5), "life.bodies=4", "planner.simulations=64", "life.held_out=0", seed=0)
+    live(made, 600, 1)
+    return made
+
+
+def test_the_body_is_found_in_a_view_that_stays_and_the_map_is_true(player: cortex.Agent) -> None:
+    brain = player.hippocampus
+    assert len(brain.situations) == 1 == len(brain.worlds) and len(brain.world(0).episodes) > 3
+    motions = brain.motions(0)
+    assert motions.resolved and not motions.along and not brain.rigid.resolved
+    lives, asked = living(player, player.bodies, 2, np.random.default_rng(2)), 0
+    for _, (trace, _, _, _) in zip(range(40), lives):
+        place = trace.state.place
+        assert place is not None
+        at = player.codebook.decode(trace.state.codes)
+        assert at.shape[0] == 4
+        view = trace.state.codes[:, brain.grid]
+        mine = np.isin(view, motions.selves[motions.selves != UNSEEN])
+        for body in np.flatnonzero(mine.sum(axis=1) == 1):
+            cell = player.senses.layout.position[brain.grid][mine[body]][0].astype(int)
+            assert place.pose[body, :2].tolist() == cell.tolist()
+            asked += 1
+    assert asked > 120
+
+
+def test_statistics_of_a_view_that_stays_follow_from_the_rows_too(player: cortex.Agent) -> None:
+    relearn(player)
+    before = statistics(player)
+    live(player, 200, 3)
+    online = statistics(player)
+    assert len(online["events"]) >= len(before["events"]) and len(online["interactions"]) > 5
+    relearn(player)
+    assert_same(online, statistics(player))
+
+
+def test_relearning_one_situation_leaves_what_is_known_as_it_was(player: cortex.Agent) -> None:
+    relearn(player)
+    before = statistics(player)
+    relearn_worlds(player, [0])
+    assert_same(before, statistics(player))
+
+
+def test_the_schema_of_a_view_that_stays_is_found_again_from_the_rows(player: cortex.Agent) -> None:
+    known = player.hippocampus.motions(0)
+    player.hippocampus.recollect()
+    relearn(player)
+    again = player.hippocampus.motions(0)
+    assert again.resolved and set(again.selves.tolist()) == set(known.selves.tolist())
+    np.testing.assert_array_equal(again.go[:, :4][again.selves != UNSEEN], known.go[:, :4][known.selves != UNSEEN])
+
+
+def test_what_another_game_looks_like_opens_a_world_of_its_own(player: cortex.Agent) -> None:
+    brain = player.hippocampus
+    views = [novel(game).reset(seed=9)[0] for game in (5, 5, 6, 8)]
+    batch: dict[str, Any] = {key: np.stack([view[key] for view in views]) for key in views[0] if key != "text"}
+    if "text" in views[0]:
+        batch["text"] = [view["text"] for view in views]
+    scene = player.senses(batch)
+    codes, latent = player.codebook.encode(scene.tokens, scene.mask), player.multimodal(scene).latent
+    told = brain.recognise(codes, latent, np.ones(4, bool), np.zeros(4, np.int32))
+    assert told.tolist() == [0, 0, 1, 1]  # the next free number, until an episode of it was lived
+    assert not brain.motions(1).resolved and not len(brain.world(1).interactions) and len(brain.world(0).interactions)
 
 
 # Forgetting

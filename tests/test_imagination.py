@@ -65,7 +65,7 @@ def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -
                 continue  # something unexpected was seen on the way
             assert ahead[-1][2].reward[body] > 0 and ahead[-1][2].terminated[body]
             assert (trace.plan.actions[body] >= 0).sum() == steps
-            worth = agent.hippocampus.events.worth
+            worth = agent.hippocampus.world(int(trace.recall.situation[body])).events.worth
             assert trace.plan.value[body] == pytest.approx(worth * 0.97 ** (steps - 1), rel=0.05)
             checked += 1
     assert checked > 10
@@ -93,14 +93,13 @@ def test_a_change_that_is_undone_is_no_change(agent: cortex.Agent) -> None:
     model = model_of(agent, trace)
     nodes = model.roots()
     count = len(nodes.root)
-    at = model._ahead(nodes.pose)
-    was = model._look(nodes, at)
-    parent = np.arange(count)
-    cell, code, full = model._change(nodes, parent, at, was, was + 1)
+    at, each = model._ahead(nodes.pose), np.arange(count)
+    was = model._look(nodes, at, each)
+    cell, code, full = model._change(nodes.cell.copy(), nodes.code.copy(), nodes.root, at, was, was + 1)
     changed = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
-    np.testing.assert_array_equal(model._look(changed, at), was + 1)
+    np.testing.assert_array_equal(model._look(changed, at, each), was + 1)
     assert (changed.cell[:, 0] == at).all() and not full.any()
-    cell, code, full = model._change(changed, parent, at, was + 1, was)
+    cell, code, full = model._change(changed.cell.copy(), changed.code.copy(), changed.root, at, was + 1, was)
     np.testing.assert_array_equal(cell, nodes.cell)
     assert cell.shape == (count, CHANGES) and not full.any()
 
@@ -109,11 +108,11 @@ def test_more_changes_than_fit_end_the_line(agent: cortex.Agent) -> None:
     trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
     model = model_of(agent, trace)
     nodes = model.roots()
-    parent = np.arange(len(nodes.root))
+    each = np.arange(len(nodes.root))
     for place in range(CHANGES + 1):
-        at = np.full(len(parent), place)
-        was = model._look(nodes, at)
-        cell, code, full = model._change(nodes, parent, at, was, was + 1)
+        at = np.full(len(each), place)
+        was = model._look(nodes, at, each)
+        cell, code, full = model._change(nodes.cell.copy(), nodes.code.copy(), nodes.root, at, was, was + 1)
         nodes = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
         assert full.all() == (place >= CHANGES)
 

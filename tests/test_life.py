@@ -249,13 +249,13 @@ def test_statistics_are_nothing_but_rows() -> None:
     bodies = make_vector("MiniGrid-DoorKey-5x5-v0", 4, 0)
     agent = build(config, bodies.single_observation_space, bodies.single_action_space)
     live_day(agent, bodies, 400, 1, np.random.default_rng(1))
-    assert agent.imagination.motions.resolved
+    assert agent.imagination.motions(0).resolved
     from cortex.replay import relearn
 
     first = actions(agent, 300)
     agent.hippocampus.clear()
     assert actions(agent, 300) != first, "without statistics it acts otherwise"
-    relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+    relearn(agent)
     assert actions(agent, 300) == first
 
 

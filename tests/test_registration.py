@@ -9,8 +9,8 @@ import pytest
 from minigrid.wrappers import ViewSizeWrapper
 
 from cortex.modules.context import moved, place_of
-from cortex.modules.hippocampus.registration import Registration, silent
-from cortex.types import Array, Motions
+from cortex.modules.hippocampus.registration import Registration, rigid, silent
+from cortex.types import TURN, Array, Motions
 from tests.walks import DONE, FORWARD, LEFT, RIGHT, Walk, pairs
 
 TASKS = ["Empty-5x5", "DoorKey-5x5", "FourRooms", "MultiRoom-N2-S4"]
@@ -24,9 +24,16 @@ def rows(task: str, seed: int) -> tuple[Registration, Array, Array, Array]:
 def assert_true(motions: Motions, own: tuple[int, int] = (3, 6), front: tuple[int, int] = (3, 5)) -> None:
     """Turns are quarter turns about the own cell, each its own way; walking brings the front cell; nothing else
     moves."""
-    assert motions.resolved
-    assert tuple(motions.own) == own and tuple(motions.front) == front
-    assert motions.rotation.tolist() == [1, 3, 0, 0, 0, 0, 0]
+    assert motions.resolved and motions.along
+    assert tuple(motions.own) == own and tuple(motions.own + motions.facing[0]) == front
+    ahead = TURN @ (np.array(front) - own)  # by heading
+    np.testing.assert_array_equal(motions.facing, ahead)
+    assert motions.turn[:, [LEFT, RIGHT]].tolist() == [[(h + 3) % 4, (h + 1) % 4] for h in range(4)]
+    assert (motions.turn[:, FORWARD:] == np.arange(4)[:, None]).all()
+    np.testing.assert_array_equal(motions.go[:, FORWARD], ahead)
+    assert not np.delete(motions.go, FORWARD, axis=1).any()
+    assert motions.turns.tolist() == [[True, True, False, False, False, False, False]] * 4
+    np.testing.assert_array_equal(motions.reach[:, FORWARD:], np.repeat(ahead[:, None], 5, axis=1))
     still = np.array([0, 0, 0])
     start = np.array([[10, 10, 0]])
     after = {a: moved(start, np.array([a]), motions)[0] - start[0] for a in range(7)}
@@ -62,7 +69,7 @@ def test_a_smaller_view_and_a_turned_one_are_found_too() -> None:
 
     walk = Walk("MiniGrid-FourRooms-v0", 8, 0, change=lambda view: view.swapaxes(1, 2)[:, ::-1])
     found = Registration(walk.layout.position, 7).fit(*pairs(walk, 100))
-    assert tuple(found.own) == (0, 3) and tuple(found.front) == (1, 3) and found.shift[FORWARD].tolist() == [-1, 0]
+    assert_true(found, (0, 3), (1, 3))
 
 
 def test_without_rows_nothing_is_resolved() -> None:
@@ -87,21 +94,48 @@ def test_the_order_of_rows_and_their_repetition_do_not_matter() -> None:
     order = np.random.default_rng(0).permutation(len(action))
     for some in (order, np.concatenate([order, order])):
         again = registration.fit(before[some], after[some], action[some])
-        assert (again.rotation == found.rotation).all() and (again.shift == found.shift).all()
+        for name in ("go", "turn", "reach", "facing", "own"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
 
 
 def test_a_place_seen_before_and_after_a_motion_stays_where_it_is_on_the_map() -> None:
     registration, before, after, action = rows("FourRooms", 0)
     motions = registration.fit(before, after, action)
     view = registration.position
-    for a in (LEFT, RIGHT, FORWARD):
+    for a, rotation in ((LEFT, 1), (RIGHT, 3), (FORWARD, 0)):
         start = np.array([[32, 32, 1]])
+        turn = TURN[rotation]
+        shift = motions.own - turn @ motions.own - (motions.facing[0] if a == FORWARD else 0)
         source = registration.source[
-            np.flatnonzero(
-                (registration.rotation == motions.rotation[a]) & (registration.shift == motions.shift[a]).all(axis=1)
-            )[0]
+            np.flatnonzero((registration.rotation == rotation) & (registration.shift == shift).all(axis=1))[0]
         ]
         seen = np.flatnonzero(source >= 0)
         was = place_of(start, view[source[seen]], motions.own, 64)
         now = place_of(moved(start, np.array([a]), motions), view[seen], motions.own, 64)
         np.testing.assert_array_equal(was, now)
+
+
+def test_the_schema_of_a_view_that_moves_along_follows_from_its_motions() -> None:
+    own, front = np.array([3, 6]), np.array([3, 5])
+    rotation = np.array([1, 3, 0, 0])
+    shift = np.array([own - TURN[1] @ own, own - TURN[3] @ own, own - front, [0, 0]])
+    found = rigid(rotation, shift, own, front, np.zeros(1, np.float32), held=7)
+    assert found.resolved and found.along and found.held == 7
+    np.testing.assert_array_equal(found.go[:, 2], found.facing)
+    pose = np.array([[10, 10, h] for h in range(4)])
+    ahead = (TURN @ [0, -1]).astype(int)
+    np.testing.assert_array_equal(moved(pose, np.full(4, 2), found)[:, :2] - 10, ahead)
+    for a in (0, 1, 3):
+        np.testing.assert_array_equal(moved(pose, np.full(4, a), found)[:, :2], pose[:, :2])
+    assert moved(pose, np.full(4, 0), found)[:, 2].tolist() == [3, 0, 1, 2]
+    other = rigid(rotation, shift, own, np.array([3, 7]), np.zeros(1, np.float32), held=7)
+    assert found.version != other.version and not rigid(rotation, shift, own, None, None).resolved
+
+
+def test_what_is_held_is_told_by_the_token_of_the_own_cell() -> None:
+    """The view's cells may be some tokens of a larger scene."""
+    registration, before, after, action = rows("DoorKey-5x5", 0)
+    tokens = np.arange(49) + 5
+    found = Registration(registration.position, 7, tokens).fit(before, after, action)
+    at = np.flatnonzero((registration.position == found.own).all(axis=1))
+    assert found.held == tokens[at[0]] and registration.fit(before, after, action).held == at[0]

@@ -91,6 +91,7 @@ def test_the_night_chooses_today_and_yesterday_alike(lived: cortex.Agent) -> Non
     lived.hippocampus.day += 1
     episodes = settle(lived, Report(), np.random.default_rng(0))
     chosen = choose(lived, episodes, np.random.default_rng(0))
-    assert chosen is not None and chosen.old.all(), "nothing was lived today"
-    assert len(chosen.old) == pytest.approx(600, abs=120) and 0 < chosen.probe.mean() < 0.4
+    old, probe = (np.concatenate([getattr(part, name) for part in chosen]) for name in ("old", "probe"))
+    assert old.all(), "nothing was lived today"
+    assert len(old) == pytest.approx(600, abs=120) and 0 < probe.mean() < 0.4
     lived.hippocampus.day -= 1

@@ -153,8 +153,10 @@ def test_nights_repeat_and_weights_travel_as_plain_tensors(learned: WorldModel) 
 
 def test_the_body_schema_is_kept_among_the_weights() -> None:
     schema = Motions(
-        rotation=np.array([3, 1]), shift=np.array([[0, 1], [-2, 6]]), own=np.array([6, 3]), front=np.array([5, 3]),
-        blocked=np.array([0.5, 0.0, 1.0]), resolved=True, version=7,
+        go=np.arange(16).reshape(4, 2, 2) - 8, turn=np.array([[3, 1], [0, 2], [1, 3], [2, 0]]),
+        reach=np.arange(16).reshape(4, 2, 2)[::-1].copy(), facing=np.array([[-1, 0], [0, 1], [1, 0], [0, -1]]),
+        verb=np.array([0, 0]), own=np.array([6, 3]), selves=np.array([12, 0, 4, 9]),
+        blocked=np.array([0.5, 0.0, 1.0]), held=50, resolved=True, version=7,
     )  # fmt: skip
     model = WorldModel(2, 4)
     assert model.motions is None

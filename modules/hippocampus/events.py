@@ -8,6 +8,7 @@ model averaging, Hoeting et al. 1999). All of it is a closed form of counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -17,8 +18,9 @@ from cortex.types import Array
 
 from .memo import Memo
 
-FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation")
-"""What an event is described by, after the action: under the agent, in front of it, carried by it."""
+FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held")
+"""What an event is described by: the kind of action; what is under the agent, reached and carried by it afterwards, and
+held before."""
 LARGEST = 3
 """Most features that a hypothesis combines, the action not counted."""
 PRIOR = (0.1, 0.6)
@@ -33,21 +35,23 @@ NAMES = np.random.default_rng(7).integers(1, 2**62, (len(FEATURES) + 1, len(SETS
 
 
 class Events:
-    """Counts of distinct events, and the chances that they foretell."""
+    """Counts of distinct events, and the chances that they foretell; ``others``: the worlds before this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Sequence[Events] = ()) -> None:
+        self.others = list(others)
+        self.attempts: dict[int, Array] = {}  # by action: distinct attempts, and those that ever paid
         self._index: dict[bytes, int] = {}
         self.features = np.zeros((0, len(FEATURES)), np.int64)
         self.counts = np.zeros((0, 4))  # times, rewarded, ended, sum of reward
         self._stale = True
-        self._exact: dict[int, int] = {}
+        self._exact: dict[int, bool] = {}  # whether a distinct attempt ever paid
         self._memo = Memo(3)  # chance of reward, chance of an end, untried
 
     def __len__(self) -> int:
         return len(self.features)
 
     def learn(self, features: Array, reward: Array, ended: Array) -> None:
-        """Count events: ``features`` [B, 7] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
+        """Count events: ``features`` [B, 8] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
         features = np.ascontiguousarray(features, np.int64)
         for row, key, exact in zip(range(len(features)), map(bytes, features), _exact(features).tolist(), strict=True):
             at = self._index.get(key)
@@ -63,7 +67,11 @@ class Events:
             times = int(self.counts[at, 0])
             if times & (times - 1) == 0 or not _pure(self.counts[at : at + 1])[0]:
                 self._stale = True
-            self._exact[exact] = self._exact.get(exact, 0) + 1
+            known = self._exact.get(exact)
+            first = known is None, paid > 0 and not known
+            self._exact[exact] = bool(known) or paid > 0
+            action = int(features[row, 0])
+            self.attempts[action] = self.attempts.get(action, np.zeros(2)) + first
 
     @property
     def worth(self) -> float:
@@ -72,11 +80,21 @@ class Events:
         return float(self.counts[self.counts[:, 1] > 0, 3].sum() / paid) if paid else 0.0
 
     def predict(self, features: Array) -> tuple[Array, Array, Array]:
-        """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 7] -> three [M]."""
+        """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 8] -> three [M]."""
         if self._stale:
             self._fit()
         told = self._memo(features @ NAMES[:-1, 0], lambda rows: self._predict(features[rows]))
         return told[:, 0], told[:, 1], told[:, 2] > 0
+
+    def hope(self, action: Array) -> Array:
+        """Chance [M] that what was not yet tried with ``action`` [M] pays, held against one half before anything was
+        tried: 1 then, less with all that was tried in vain, here and in the worlds before."""
+        actions, at = np.unique(action, return_inverse=True)
+        told = []
+        for one in actions.tolist():
+            tried, paid = sum((world.attempts.get(one, np.zeros(2)) for world in (self, *self.others)), np.zeros(2))
+            told.append(2 * (paid + 1) / (tried + 2))
+        return np.minimum(np.array(told), 1.0)[at]
 
     def explanations(self, most: int = 3) -> list[tuple[tuple[str, ...], float]]:
         """The feature sets that best explain reward, and their weights, for the action rewarded most often."""
@@ -130,6 +148,11 @@ class Events:
         mean = (chances * self._weights[self._row(features[:, 0])]).sum(axis=1)
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
         untried = [key not in self._exact for key in _exact(features).tolist()]
+        for row, key in enumerate(map(bytes, np.ascontiguousarray(features, np.int64))):
+            same = self._index.get(key)
+            if same is not None:  # a memory that fits overrides, the more often it was so
+                counts = _steady(self.counts[same : same + 1])[0]
+                mean[row] = (counts[1:3] + mean[row]) / (counts[0] + 1)
         return np.column_stack([mean, untried])
 
 

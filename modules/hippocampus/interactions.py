@@ -1,15 +1,17 @@
 """The episodic world model of local interactions: what happens when this meets that.
 
-An interaction is what the agent's action met (the token in front, the token carried) and what became of it. Memory
-answers by back-off from fine to coarse keys: the exact key, then keys of some attributes only, where all that was
-seen agrees; else the action's usual effect, with the novelty that experience teaches to expect. (Episodic
-transitions: Gershman & Daw 2017; back-off: Katz 1987.)
+An interaction is what the agent's action met (the token that it reached, the token carried, the token behind) and what
+became of them. Memory answers by back-off: the exact key; else keys of which parts are left out, where all that was
+seen agrees; else what the action usually does. How novel an answer is follows from how often answers of its kind would
+have been wrong: each memory foretold from the others. (Episodic transitions: Gershman & Daw 2017; back-off: Katz 1987;
+cross-validation: Stone 1974.)
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -18,168 +20,248 @@ from cortex.types import Array, CortexError, Vocabulary
 
 from .memo import Memo
 
-Key = tuple[int, int, int]
-"""action, code in front, code carried."""
-Outcome = tuple[int, int, int]
-"""moved, code in front and code carried afterwards."""
+Key = tuple[int, int, int, int]
+"""verb, code reached, code carried, code behind."""
+Outcome = tuple[int, int, int, int]
+"""how the agent moved (0 not, 1 by a step, 2 to another place like the one reached), code reached, code carried and
+code behind afterwards."""
 Effect = tuple[int, ...]
-"""moved, then an operation for each attribute of the token in front, then for each of the token carried."""
-SAME, COPY = 0, 1
-"""Operations: the attribute stays; it becomes that of the other token. From 2 on: the value operation - 2."""
+"""moved, then an operation for each attribute of the token reached, of the token carried, of the token behind."""
 Entry = TypeVar("Entry", bound=tuple[int, ...])
+
+TOKENS = ("front", "carried", "beyond")
+SAME = 0
+"""Operation: the attribute stays. From 1 to 3: it becomes that of the token of this number. From 4 on: the value
+operation - 4."""
+VALUE = 1 + len(TOKENS)
 AGREEMENT = 0.9
 """Share of the memories under a coarse key that one effect must explain."""
-GUESS = 0.05
-"""Novelty of an untried interaction that a coarse key foretells."""
-LEAST = 0.1
-"""Least novelty of an untried interaction that no key foretells: what was not tried is never vetoed."""
+LEAST = 0.02
+"""Least novelty of an untried interaction that only the usual effect foretells: what was not tried is never vetoed."""
+PRIOR: dict[str, tuple[float, float]] = {"": (1.4, 2.0)}
+"""Wrong answers and answers that are counted before the first, by kind of key; OTHER for those not named."""
+OTHER = (0.1, 2.0)
+STRENGTH = 2.0
+"""How many answers under a key of its own the rate of its kind weighs."""
+PARTS = ("front carried", "front beyond", "front", "carried")
+"""Keys that leave out one part or two, tried where the exact key is not known."""
+
+
+@dataclass
+class Group:
+    """The memories under one coarse key."""
+
+    effects: Counter[Effect] = field(default_factory=Counter)  # how many of them each would explain
+    members: dict[Key, list[Effect]] = field(default_factory=dict)
+    errors: tuple[int, int] | None = None  # wrong and asked, when each is foretold from the others; None: not counted
 
 
 class Interactions:
-    """Counts of interactions, and what they foretell.
+    """Counts of the interactions of one world, and what they foretell.
 
-    ``levels``: keys from fine to coarse, each a string of fields among ``front``, ``carried``, ``front.i`` and
-    ``carried.i``, the i-th attribute of the token.
+    ``levels``: keys beside those of PARTS, each a string of fields among ``front``, ``carried``, ``beyond`` and
+    ``front.i`` and so on, the i-th attribute of the token. ``others``: worlds that taught before how far to trust.
     """
 
-    def __init__(self, codebook: Vocabulary, levels: Sequence[str]) -> None:
-        self.codebook = codebook
-        self.levels = [[_field(name) for name in level.split()] for level in levels]
+    def __init__(self, codebook: Vocabulary, levels: Sequence[str], others: Sequence[Interactions] = ()) -> None:
+        self.codebook, self.others = codebook, list(others)
+        self.names = [*PARTS, *levels, ""]
+        self.levels = [[_field(name) for name in level.split()] for level in self.names]
         self.outcomes: dict[Key, Counter[Outcome]] = {}
-        for token, attribute in (field for level in self.levels for field in level):
+        for token, attribute in (part for level in self.levels for part in level):
             if attribute >= self._blocks:
                 raise CortexError(
-                    f"hippocampus.levels has the field {('front', 'carried')[token]}.{attribute}, but a token has the "
-                    f"attributes 0 to {self._blocks - 1}."
+                    f"hippocampus.levels has the field {TOKENS[token]}.{attribute}, but a token has the attributes 0 "
+                    f"to {self._blocks - 1}."
                 )
-        self._coarse: list[dict[tuple[int, ...], list[Key]]] = [{} for _ in self.levels]
-        self._memo = Memo(4)  # moved, front, carried, novelty
-        self._usual: dict[int, tuple[Effect, float]] = {}
-        self._known: dict[int, float] = {}
+        self._groups: list[dict[tuple[int, ...], Group]] = [{} for _ in self.levels]
+        self._memo = Memo(5)  # moved, front, carried, beyond, novelty
 
     def __len__(self) -> int:
         return len(self.outcomes)
 
-    def learn(
-        self, action: Array, front: Array, carried: Array, moved: Array, front_after: Array, carried_after: Array
-    ) -> None:
-        """Count what was seen; all [B] integers. Where the agent moved, what was in front is taken to be unchanged."""
-        front_after = np.where(moved, front, front_after)
-        rows = np.stack([action, front, carried, moved, front_after, carried_after], axis=1).astype(np.int64)
+    def learn(self, verb: Array, met: Array, moved: Array, after: Array) -> None:
+        """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3].
+
+        Where the agent stepped onto a token, that is taken to be unchanged.
+        """
+        after = after.copy()
+        after[:, 0] = np.where((moved > 0) & (after[:, 2] == met[:, 2]), met[:, 0], after[:, 0])
+        rows = np.column_stack([verb, met, moved, after]).astype(np.int64)
         distinct, times = np.unique(rows, axis=0, return_counts=True)
         for row, n in zip(distinct.tolist(), times.tolist(), strict=True):
-            key: Key = (row[0], row[1], row[2])
-            outcome: Outcome = (row[3], row[4], row[5])
+            key: Key = (row[0], row[1], row[2], row[3])
+            outcome: Outcome = (row[4], row[5], row[6], row[7])
             counts = self.outcomes.get(key)
             if counts is None:
-                counts = self.outcomes[key] = Counter()
-                for level, fields in zip(self._coarse, self.levels, strict=True):
-                    level.setdefault(self._key(fields, *key), []).append(key)
-            if outcome not in counts or len(counts) > 1:
-                self._memo.clear()
-                self._usual.clear()
+                self.outcomes[key] = Counter({outcome: n})
+                self._enter(key, outcome)
+                continue
+            usual = _most(counts)[0]
             counts[outcome] += n
+            if _most(counts)[0] != usual:
+                self._enter(key, _most(counts)[0])
 
-    def predict(self, action: Array, front: Array, carried: Array) -> tuple[Array, Array, Array, Array]:
-        """What would happen: moved, front after, carried after, novelty; all [M]."""
-        packed = (action.astype(np.int64) << 48) | (front.astype(np.int64) << 24) | carried.astype(np.int64)
+    def predict(self, verb: Array, met: Array) -> tuple[Array, Array, Array]:
+        """What would happen: how it moves [M], codes reached, carried and behind after [M, 3], novelty [M]."""
+        packed = (verb.astype(np.int64) << 54) | (met[:, 0].astype(np.int64) << 36) | (met[:, 1].astype(np.int64) << 18)
+        packed |= met[:, 2].astype(np.int64)
 
         def ask(rows: Array) -> Array:
-            asked = zip(action[rows].tolist(), front[rows].tolist(), carried[rows].tolist())
-            return np.array([self._predict(*key) for key in asked], np.float64)
+            return np.array([self._predict(*key) for key in np.column_stack([verb, met])[rows].tolist()], np.float64)
 
         told = self._memo(packed, ask)
-        return told[:, 0] > 0.5, told[:, 1].astype(np.int32), told[:, 2].astype(np.int32), told[:, 3]
+        whole = told[:, :4].astype(np.int64)
+        return whole[:, 0], whole[:, 1:], told[:, 4]
 
-    def tried(self, action: int, front: int, carried: int) -> int:
+    def tried(self, verb: int, front: int, carried: int, beyond: int) -> int:
         """How often exactly this was done."""
-        counts = self.outcomes.get((action, front, carried))
+        counts = self.outcomes.get((verb, front, carried, beyond))
         return 0 if counts is None else sum(counts.values())
 
-    def _predict(self, action: int, front: int, carried: int) -> tuple[bool, int, int, float]:
-        counts = self.outcomes.get((action, front, carried))
+    def _predict(self, verb: int, front: int, carried: int, beyond: int) -> tuple[float, ...]:
+        key = verb, front, carried, beyond
+        counts = self.outcomes.get(key)
         if counts is not None:
-            outcome, _ = _most(counts)
-            return bool(outcome[0]), outcome[1], outcome[2], 0.0
-        for level, fields in zip(self._coarse[1:], self.levels[1:], strict=True):
-            alike = level.get(self._key(fields, action, front, carried))
-            if alike:
-                effect, share = self._effect(alike)
-                if share >= AGREEMENT:
-                    return *self._apply(effect, front, carried), GUESS
-        if not self._usual:
-            self._learn_usual()
-        effect, varies = self._usual.get(action, ((1,) + (SAME,) * 2 * self._blocks, 1.0))
-        novelty = max(LEAST, (varies * self._known.get(front, 0.5)) ** 0.5)
-        return *self._apply(effect, front, carried), novelty
+            return *_most(counts)[0], 0.0
+        best: tuple[Effect, float] | None = None
+        for level in range(len(self.levels)):
+            effect = self._answer(level, key)
+            if effect is None:
+                continue
+            novelty = self.novelty(verb, level, self._key(level, key))
+            if best is None or novelty < best[1]:
+                best = effect, novelty
+        if best is None:
+            best = (1,) + (SAME,) * 3 * self._blocks, self.novelty(verb, len(self.levels) - 1)
+        return *self._apply(best[0], key), best[1]
+
+    def novelty(self, verb: int, level: int, name: tuple[int, ...] | None = None) -> float:
+        """Chance that an answer of this kind is wrong: from how often answers under the same key were, held against how
+        often those of this level and verb were; in this world and those before it."""
+        wrong, asked = PRIOR.get(self.names[level], OTHER)
+        worlds = (self, *self.others)
+        for world in worlds:
+            counts = world.errors(verb, level)
+            wrong, asked = wrong + counts[0], asked + counts[1]
+        if name is not None and len(name) > 1:
+            wrong, asked = STRENGTH * wrong / asked, STRENGTH
+            for world in worlds:
+                group = world._groups[level].get(name)
+                if group is not None:
+                    counts = world._tested(group, level)
+                    wrong, asked = wrong + counts[0], asked + counts[1]
+        return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0)
+
+    def errors(self, verb: int, level: int) -> tuple[int, int]:
+        """How many interactions would be foretold wrongly from the others under the same key, and of how many."""
+        wrong = asked = 0
+        for name, group in self._groups[level].items():
+            if name[0] == verb:
+                counts = self._tested(group, level)
+                wrong, asked = wrong + counts[0], asked + counts[1]
+        return wrong, asked
+
+    def _tested(self, group: Group, level: int) -> tuple[int, int]:
+        if group.errors is None:
+            group.errors = self._foretell(group, level)
+        return group.errors
+
+    def _foretell(self, group: Group, level: int) -> tuple[int, int]:
+        wrong = asked = 0
+        for effects in group.members.values() if len(group.members) > 1 else ():
+            rest = group.effects - Counter(effects)
+            effect = self._agreed(rest, len(group.members) - 1, level)
+            asked += effect is not None
+            wrong += effect is not None and effect not in effects
+        return wrong, asked
+
+    def _answer(self, level: int, key: Key) -> Effect | None:
+        """What the memories that agree with ``key`` on this level foretell, None where they do not agree."""
+        group = self._groups[level].get(self._key(level, key))
+        return None if group is None else self._agreed(group.effects, len(group.members), level)
+
+    def _agreed(self, effects: Counter[Effect], number: int, level: int) -> Effect | None:
+        if not effects:
+            return None
+        times = max(effects.values())
+        effect = min((effect for effect, n in effects.items() if n == times), key=_complexity)
+        return effect if level == len(self.levels) - 1 or times >= AGREEMENT * number else None
+
+    def _enter(self, key: Key, outcome: Outcome) -> None:
+        """Put what one key comes to under all coarse keys, in the place of what it came to before."""
+        effects = self._describe(key, outcome)
+        for level, groups in enumerate(self._groups):
+            group = groups.setdefault(self._key(level, key), Group())
+            group.effects.subtract(group.members.get(key, []))
+            group.effects.update(effects)
+            group.effects = +group.effects
+            group.members[key], group.errors = effects, None
+        self._memo.clear()
 
     @property
     def _blocks(self) -> int:
         return int(self.codebook.attributes(np.zeros(1, np.int32)).shape[-1])
 
-    def _key(self, fields: list[tuple[int, int]], action: int, front: int, carried: int) -> tuple[int, ...]:
-        tokens = (front, carried)
-        key = [action]
-        for which, attribute in fields:
-            code = tokens[which]
-            key.append(code if attribute < 0 else int(self.codebook.attributes(np.array([code]))[0, attribute]))
-        return tuple(key)
+    def _key(self, level: int, key: Key) -> tuple[int, ...]:
+        found = [key[0]]
+        for token, attribute in self.levels[level]:
+            code = key[1 + token]
+            found.append(code if attribute < 0 else int(self.codebook.attributes(np.array([code]))[0, attribute]))
+        return tuple(found)
 
     def _describe(self, key: Key, outcome: Outcome) -> list[Effect]:
-        """The effects that would explain an outcome, relative ones first: they carry over to other tokens."""
-        tokens = self.codebook.attributes(np.array([*key[1:], *outcome[1:]]))
-        front, carried, front_after, carried_after = tokens.tolist()
-        of_front, of_carried = _options(front, carried, front_after), _options(carried, front, carried_after)
-        return [(outcome[0], *one, *other) for one in of_front for other in of_carried]
+        """The effects that would explain an outcome: relative ones carry over to other tokens."""
+        tokens = self.codebook.attributes(np.array(key[1:])).tolist()
+        after = self.codebook.attributes(np.array(outcome[1:])).tolist()
+        found: list[Effect] = [(outcome[0],)]
+        for which in range(len(TOKENS)):
+            options = _options(tokens, which, after[which])
+            found = [(*effect, *option) for effect in found for option in options]
+        return found
 
-    def _apply(self, effect: Effect, front: int, carried: int) -> tuple[bool, int, int]:
+    def _apply(self, effect: Effect, key: Key) -> tuple[int, int, int, int]:
         if not any(effect[1:]):
-            return bool(effect[0]), front, carried
-        after = _changed(np.array([effect]), self.codebook.attributes(np.array([[front, carried]])))
-        codes = self.codebook.compose(after[0, 0])
-        return bool(effect[0]), int(codes[0]), int(codes[1])
-
-    def _effect(self, keys: list[Key]) -> tuple[Effect, float]:
-        """The effect that explains most of the memories under ``keys``, and the share that it explains."""
-        outcomes = {key: _most(self.outcomes[key])[0] for key in sorted(keys)}
-        candidates = sorted({effect for key, outcome in outcomes.items() for effect in self._describe(key, outcome)})
-        met, came = (np.array([pair[1:] for pair in pairs]) for pairs in (list(outcomes), list(outcomes.values())))
-        effects = np.array(candidates)
-        right = (_changed(effects, self.codebook.attributes(met)) == self.codebook.attributes(came)).all(axis=(2, 3))
-        right &= effects[:, :1] == np.array([outcome[0] for outcome in outcomes.values()])
-        best = int(np.argmax(right.sum(axis=1)))
-        return candidates[best], float(right[best].mean())
-
-    def _learn_usual(self) -> None:
-        """Each action's usual effect and how often tokens change it; each token's share of actions that it changes."""
-        by_action: dict[int, dict[Key, Effect]] = defaultdict(dict)
-        for key, counts in self.outcomes.items():
-            by_action[key[0]][key] = self._describe(key, _most(counts)[0])[0]
-        tries: Counter[int] = Counter()
-        varied: Counter[int] = Counter()
-        for action, effects in sorted(by_action.items()):
-            usual, times = _most(Counter(effects.values()))
-            self._usual[action] = usual, (len(effects) - times + 1) / (len(effects) + 2)
-            for (_, front, _), effect in effects.items():
-                tries[front] += 1
-                varied[front] += effect != usual
-        self._known = {front: (varied[front] + 1) / (n + 2) for front, n in tries.items()}
+            return effect[0], key[1], key[2], key[3]
+        tokens = self.codebook.attributes(np.array(key[1:])).tolist()
+        blocks = self._blocks
+        after = [
+            [_becomes(effect[1 + which * blocks + i], tokens, which, i) for i in range(blocks)]
+            for which in range(len(TOKENS))
+        ]
+        codes = self.codebook.compose(np.array(after))
+        same = [key[1 + which] if after[which] == tokens[which] else int(codes[which]) for which in range(len(TOKENS))]
+        return effect[0], same[0], same[1], same[2]
 
 
-def _changed(effects: Array, tokens: Array) -> Array:
-    """Attributes [E, n, 2, C] after ``effects`` [E, 1 + 2 C] of ``tokens`` [n, 2, C], front and carried."""
-    operations = effects[:, None, 1:].reshape(len(effects), 1, *tokens.shape[1:])
-    after = np.where(operations == SAME, tokens, operations - 2)
-    return np.where(operations == COPY, tokens[:, ::-1], after)
+def _becomes(operation: int, tokens: list[list[int]], which: int, attribute: int) -> int:
+    if operation == SAME:
+        return tokens[which][attribute]
+    return tokens[operation - 1][attribute] if operation < VALUE else operation - VALUE
 
 
-def _options(own: list[int], other: list[int], after: list[int]) -> list[Effect]:
-    """Operations that make ``after`` of a token: it stays, it is the other token, or a change of some attributes."""
-    if after in (own, other):
-        return [(op,) * len(own) for op, whole in ((SAME, own), (COPY, other)) if after == whole]
-    relative = tuple(SAME if a == o else COPY if a == x else 2 + a for a, o, x in zip(after, own, other))
-    absolute = tuple(2 + a for a in after)
-    return [relative, absolute]
+def _options(tokens: list[list[int]], which: int, after: list[int]) -> list[Effect]:
+    """Operations that make ``after`` of a token: it stays, it is another token, or a change of some attributes."""
+    relative = tuple(
+        next((SAME if o == which else 1 + o for o in _order(which) if tokens[o][i] == value), VALUE + value)
+        for i, value in enumerate(after)
+    )
+    found = [(SAME if o == which else 1 + o,) * len(after) for o in _order(which) if tokens[o] == after]
+    if tokens[which] != after:  # what stays the same does so because nothing is done to it
+        found += [relative, tuple(VALUE + value for value in after)]
+    return list(dict.fromkeys(found))
+
+
+def _complexity(effect: Effect) -> tuple[int, int, Effect]:
+    """Of effects that explain as much, the likeliest has fewest operations a token, then fewest values of its own."""
+    blocks = (len(effect) - 1) // len(TOKENS)
+    kinds = sum(len(set(effect[1 + at : 1 + at + blocks])) for at in range(0, len(effect) - 1, blocks))
+    return kinds, sum(operation >= VALUE for operation in effect[1:]), effect
+
+
+def _order(which: int) -> list[int]:
+    """The token itself, then the others."""
+    return [which, *(other for other in range(len(TOKENS)) if other != which)]
 
 
 def _most(counts: Counter[Entry]) -> tuple[Entry, int]:
@@ -189,8 +271,8 @@ def _most(counts: Counter[Entry]) -> tuple[Entry, int]:
 
 def _field(name: str) -> tuple[int, int]:
     token, _, attribute = name.partition(".")
-    if token not in ("front", "carried") or not (attribute == "" or attribute.isdigit()):
+    if token not in TOKENS or not (attribute == "" or attribute.isdigit()):
         raise CortexError(
-            f"hippocampus.levels has the field {name!r}; a field is front, carried, front.0 or carried.0 and so on."
+            f"hippocampus.levels has the field {name!r}; a field is front, carried, beyond, front.0 and so on."
         )
-    return ("front", "carried").index(token), int(attribute) if attribute else -1
+    return TOKENS.index(token), int(attribute) if attribute else -1

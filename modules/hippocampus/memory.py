@@ -8,7 +8,7 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +30,7 @@ from cortex.types import (
 )
 
 from .events import Events
+from .guises import LEAP, STILL, Guises
 from .interactions import Interactions
 from .registration import Registration, silent
 from .scenes import Scenes
@@ -37,6 +38,10 @@ from .situations import Situations
 
 PAIRS = 4096
 """Steps from which registration is found; it is settled long before."""
+HOLDS = 0.25
+"""Share of its changes that must come with those of something reached in what shows what is held."""
+FIRST = 96
+"""Steps of a situation from which the agent is found in a view that stays."""
 
 
 class Store(Protocol):
@@ -73,6 +78,25 @@ class Unfinished:
     after: Array | None = None  # the codes that followed the last action
 
 
+@dataclass
+class World:
+    """What is known of one situation."""
+
+    interactions: Interactions
+    events: Events
+    shows: Array  # [2, R] changes of each sense that is no grid: beside something reached, and alone
+    motions: Motions | None = None  # the body schema, where the view stays
+    rows: list[tuple[Array, Array, int]] = field(default_factory=list)  # the first steps: cells before, after, action
+    steps: Array | None = None  # [A, 10] how often each action made each step in those rows
+    walked: dict[int, int] = field(default_factory=dict)  # code -> how often the agent stepped onto it
+    episodes: list[int] = field(default_factory=list)  # their numbers
+
+    @property
+    def footing(self) -> int:
+        """What the agent walks on as a rule, UNSEEN while it has not walked."""
+        return max(self.walked, key=lambda code: (self.walked[code], -code), default=UNSEEN)
+
+
 class Hippocampus:
     """Episodic memory for scenes of ``layout`` and ``actions`` actions, over the rows of ``store``."""
 
@@ -91,34 +115,87 @@ class Hippocampus:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
-        self.registration = Registration(layout.position[self.grid], actions) if len(self.grid) else None
+        self.rest = np.flatnonzero((layout.modality != MODALITIES["grid"]) & (layout.modality != MODALITIES["text"]))
+        at = layout.position[self.grid]
+        self.registration = Registration(at, actions, self.grid) if len(self.grid) else None
+        self.guises = Guises(at, actions) if len(self.grid) else None
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
-        self.motions: Motions = silent(actions)
+        self.rigid: Motions = silent(actions)
         self._stored = max(1, len(store.tokens()))
         self._pairs, self._due = 0, 24
         self._before: list[Array] = []
         self._after: list[Array] = []
         self._action: list[Array] = []
         self.clear()
+        self._blank(0)  # levels that no token has are refused at once
 
     def clear(self) -> None:
         """Forget every statistic; rows stay. What is known of the body stays until it is found anew."""
-        self.interactions = Interactions(self.codebook, self.levels)
-        self.events = Events()
+        self.worlds: list[World] = []
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
         self.situations = Situations(self.width)
         self.largest_reward = 0.0
 
+    def world(self, situation: int) -> World:
+        """What is known of a situation; nothing of a new one."""
+        return self.worlds[situation] if situation < len(self.worlds) else self._blank(len(self.worlds))
+
+    def enter(self, situation: int) -> World:
+        """The same, to be filled."""
+        while situation >= len(self.worlds):
+            self.worlds.append(self._blank(len(self.worlds)))
+        return self.worlds[situation]
+
+    def renew(self, situation: int) -> None:
+        """Forget what is known of a situation; of the agent's body in it nothing is forgotten."""
+        old, new = self.enter(situation), self._blank(situation)
+        old.interactions, old.events, old.shows, old.walked = new.interactions, new.events, new.shows, {}
+
+    def _blank(self, situation: int) -> World:
+        before = self.worlds[:situation]
+        interactions = Interactions(self.codebook, self.levels, [world.interactions for world in before])
+        return World(interactions, Events([world.events for world in before]), np.zeros((2, len(self.rest))))
+
+    @property
+    def held(self) -> int:
+        """The token that shows what is held where the view stays: the one that changes when something reached does, and
+        else stays as it is; -1 while none is known."""
+        beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
+        share = beside / (beside + alone + 1)
+        best = int(share.argmax()) if len(share) else 0
+        return int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
+
+    def stirs(self, situation: int) -> Array:
+        """How much each action [A] promises to show where the agent is, against the best: what moved it in other worlds
+        and was not yet tried in vain in this one."""
+        steps = sum(
+            (world.steps for world in self.worlds if world.steps is not None), np.zeros((self.actions, LEAP + 1))
+        )
+        share = (steps.sum(axis=1) - steps[:, STILL] + 1) / (steps.sum(axis=1) + 2)
+        done = np.bincount([row[2] for row in self.world(situation).rows], minlength=self.actions)
+        share /= 1 + done
+        return np.asarray(share / share.max())
+
+    def motions(self, situation: int) -> Motions:
+        """The body schema: of a view that moves along, else that of the situation."""
+        own = self.world(situation).motions
+        return self.rigid if self.rigid.resolved or own is None else own
+
     # What it answers by day
 
-    def recall(self, percept: Percept, first: Array, situation: Array) -> Recall:
-        """Memories like the present; ``situation`` [B] is that of the step before, kept unless an episode begins."""
+    def recognise(self, codes: Array, latent: Array, first: Array, situation: Array) -> Array:
+        """The situation [B] of each body; ``situation`` [B], that of the step before, is kept within an episode."""
+        if not first.any():
+            return situation
+        return np.where(first, self.situations.recognise(latent, codes[:, self.grid]), situation)
+
+    def recall(self, percept: Percept, situation: Array) -> Recall:
+        """Memories like the present, which is of ``situation`` [B]."""
         rows, entries, similarity = self.scenes.search(percept.latent)
         nearest = similarity.max(axis=1, initial=0.0)
         value, tried = self.scenes.value(entries, similarity)
-        begun = self.situations.recognise(percept.latent) if first.any() else situation
-        return Recall(np.where(first, begun, situation), rows, similarity, np.clip(1 - nearest, 0, 1), value, tried)
+        return Recall(situation, rows, similarity, np.clip(1 - nearest, 0, 1), value, tried)
 
     # What it writes by day
 
@@ -130,11 +207,11 @@ class Hippocampus:
         action: Array,
         outcome: Outcome,
         after: State,
-    ) -> bool:
-        """Take in one step of every body; True where the body schema changed, so that the statistics have to be
-        learned anew."""
+    ) -> list[int]:
+        """Take in one step of every body; returns the situations whose body schema changed, so that what is known of
+        them has to be learned anew."""
         if self.capacity == 0:
-            return False
+            return []
         while len(self.unfinished) < len(action):
             self.unfinished.append(Unfinished())
         rows = np.flatnonzero(outcome.valid)
@@ -150,7 +227,7 @@ class Hippocampus:
             part = self.unfinished[b]
             if not part.action:
                 part.situation = int(recall.situation[b])
-                self.situations.learn(part.situation, latent[b])
+                self.situations.learn(part.situation, latent[b], before.codes[b, self.grid])
             part.codes.append(before.codes[b])
             part.code.append(int(before.code[b]))
             part.action.append(int(action[b]))
@@ -159,7 +236,7 @@ class Hippocampus:
             part.after = after.codes[b]
             if outcome.done[b]:
                 self._finish(int(b), after.codes[b], outcome)
-        return self._register(before, action, outcome, after)
+        return self._register(recall.situation, before, action, outcome, after)
 
     def learn(
         self,
@@ -176,17 +253,60 @@ class Hippocampus:
         entries = self.scenes.enter(before.code, before.codes, latent)
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
+        self.learn_worlds(before, situation, action, reward, terminated, after)
+
+    def learn_worlds(
+        self, before: State, situation: Array, action: Array, reward: Array, terminated: Array, after: State
+    ) -> None:
+        """Count what one step of n bodies taught of their worlds: the interactions, the events."""
         if before.place is None or after.place is None:
             return
-        met, met_after, moved = met_of(before.place, after.place)
-        rows = np.flatnonzero((met[:, 0] != UNSEEN) & (met_after[:, 0] != UNSEEN))
-        self.interactions.learn(
-            action[rows], met[rows, 0], met[rows, 1], moved[rows], met_after[rows, 0], met_after[rows, 1]
-        )
+        for number in np.unique(situation).tolist():
+            rows = np.flatnonzero(situation == number)
+            world, motions = self.enter(number), self.motions(number)
+            told = take(before, rows), take(after, rows), action[rows], reward[rows], terminated[rows]
+            self._learn_world(world, motions, number, *told)
+
+    def _learn_world(
+        self,
+        world: World,
+        motions: Motions,
+        situation: int,
+        before: State,
+        after: State,
+        action: Array,
+        reward: Array,
+        terminated: Array,
+    ) -> None:
+        assert before.place is not None and after.place is not None
+        met, met_after, moved = met_of(before.place, after.place, action, motions)
+        changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
+        other = before.codes[:, self.rest] != after.codes[:, self.rest]
+        world.shows += (other & changed[:, None]).sum(axis=0), (other & ~changed[:, None]).sum(axis=0)
+        for code in met[(moved == 1) & ~changed, FRONT].tolist():
+            world.walked[code] = world.walked.get(code, 0) + 1
+        # What was pushed on leaves behind what is usually walked on.
+        pushed = (moved > 0) & (met[:, BEYOND] != met_after[:, BEYOND]) & (met[:, FRONT] == met_after[:, FRONT])
+        if pushed.any() and world.footing != UNSEEN:
+            met_after[pushed, FRONT] = world.footing
+        reaches = motions.reach[before.place.pose[:, 2], action].any(axis=1)
+        rows = np.flatnonzero(((met[:, FRONT] != UNSEEN) & (met_after[:, FRONT] != UNSEEN)) | ~reaches)
+        verb, three = motions.verb[action], [FRONT, CARRIED, BEYOND]
+        world.interactions.learn(verb[rows], met[rows][:, three], moved[rows], met_after[rows][:, three])
         new = after.place
-        front = new.cells[np.arange(len(action)), new.ahead[:, 0], new.ahead[:, 1]]
-        event = [action, moved, met_after[:, 2], front, new.carried, new.mission, situation]
-        self.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated)
+        own = new.cells[np.arange(len(action)), *(new.pose[:, :2] % new.cells.shape[1]).T]
+        front = np.where(reaches & (moved == 0), met_after[:, FRONT], new.cells[np.arange(len(action)), *new.ahead.T])
+        event = [
+            verb,
+            moved > 0,
+            own,
+            front,
+            new.carried,
+            new.mission,
+            np.full(len(action), situation),
+            met[:, CARRIED],
+        ]
+        world.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated)
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""
@@ -257,61 +377,121 @@ class Hippocampus:
             later = float(episode.reward[t]) + self.discount * later
             returns[t] = later
         self.scenes.credit(code, episode.action.astype(np.int64), returns, number)
+        self.enter(episode.situation).episodes.append(number)
 
     # How it finds its own body
 
-    def _register(self, before: State, action: Array, outcome: Outcome, after: State) -> bool:
-        if self.registration is None or self._pairs >= PAIRS:
-            return False
+    def _register(self, situation: Array, before: State, action: Array, outcome: Outcome, after: State) -> list[int]:
+        if self.registration is None or self.guises is None:
+            return []
         rows = np.flatnonzero(outcome.valid)
-        self._before.append(before.codes[rows][:, self.grid])
-        self._after.append(after.codes[rows][:, self.grid])
+        views = before.codes[rows][:, self.grid], after.codes[rows][:, self.grid]
+        changed = [] if self.rigid.resolved else self._find_self(situation[rows], *views, action[rows])
+        if self._pairs >= PAIRS:
+            return changed
+        self._before.append(views[0])
+        self._after.append(views[1])
         self._action.append(action[rows])
         self._pairs += len(rows)
         if self._pairs < self._due:
-            return False
+            return changed
         while self._due <= self._pairs:
             self._due += max(8, self._due // 3)
-        return self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
+        pairs = np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action)
+        return list(range(len(self.worlds))) if self.register(*pairs) else changed
+
+    def _find_self(self, situation: Array, before: Array, after: Array, action: Array) -> list[int]:
+        """Look for the agent in the first steps of situations; those whose schema is another than before."""
+        changed, held = set(), self.held
+        for number, world in enumerate(self.worlds):
+            if world.motions is not None and world.motions.held != held:
+                world.motions = replace(world.motions, held=held, version=world.motions.version + held + 1)
+                changed.add(number)
+        for number in np.unique(situation).tolist():
+            world = self.enter(number)
+            if len(world.rows) >= FIRST:
+                continue
+            rows = np.flatnonzero(situation == number)
+            world.rows += zip(before[rows], after[rows], action[rows].tolist())
+            if self._see_self(number):
+                changed.add(number)
+        return sorted(changed)
+
+    def _see_self(self, situation: int) -> bool:
+        """Find the schema of one situation from its first rows; True where it is another than before."""
+        assert self.guises is not None
+        world, held = self.worlds[situation], self.held
+        before, after = (np.stack([row[part] for row in world.rows]) for part in (0, 1))
+        action = np.array([row[2] for row in world.rows])
+        usual = np.zeros((self.actions, LEAP + 1))
+        for other in self.worlds[:situation]:
+            usual += 0 if other.steps is None else other.steps
+        found = self.guises.fit(before, after, action, usual, held)
+        if found is None:
+            return False
+        new = world.motions is None or world.motions.version != found.version
+        world.motions, world.steps = found, self.guises.steps(found, before, after, action)
+        return new
 
     def recollect(self) -> None:
-        """Find the body schema anew, from the first rows that are kept, as if they had just been lived."""
-        self.motions, self._pairs, self._due = silent(self.actions), 0, 24
+        """Find the body schemas anew, from the first rows that are kept, as if they had just been lived."""
+        self.rigid, self._pairs, self._due = silent(self.actions), 0, 24
         self._before, self._after, self._action = [], [], []
+        for world in self.worlds:
+            world.motions, world.rows, world.steps = None, [], None
         if self.registration is None or self.capacity == 0:
             return
         for number in self.store.episodes():
-            if self._pairs >= PAIRS:
-                break
             episode = self.store.read(number)
-            codes = episode.codes[:, self.grid]
-            self._before.append(codes[:-1])
-            self._after.append(codes[1:])
-            self._action.append(episode.action.astype(np.int64))
-            self._pairs += len(episode.action)
+            codes, action = episode.codes[:, self.grid], episode.action.astype(np.int64)
+            world = self.enter(episode.situation)
+            world.rows += list(zip(codes[:-1], codes[1:], action.tolist()))[: FIRST - len(world.rows)]
+            if self._pairs < PAIRS:
+                self._before.append(codes[:-1])
+                self._after.append(codes[1:])
+                self._action.append(action)
+                self._pairs += len(action)
         while self._due <= self._pairs:
             self._due += max(8, self._due // 3)
         if self._pairs:
             self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
+        for situation, world in enumerate(self.worlds):
+            if world.rows and not self.rigid.resolved:
+                self._see_self(situation)
 
     def register(self, before: Array, after: Array, action: Array) -> bool:
         """Find the motions of the view from rows; True where they are other than before."""
         if self.registration is None:
             return False
         found = self.registration.fit(before, after, action)
-        if not found.resolved or found.version == self.motions.version:
+        if not found.resolved or found.version == self.rigid.version:
             return False
-        self.motions = found
+        self.rigid = found
         return True
 
 
-def met_of(before: Place, after: Place) -> tuple[Array, Array, Array]:
-    """What the agent met: codes [n, 3] in front, carried and under it, the same cell, hold and footing after, and
-    whether it moved [n]."""
-    body, at, size = np.arange(len(before.pose)), before.ahead, before.cells.shape[1]
+FRONT, CARRIED, UNDER, BEYOND = 0, 1, 2, 3
+"""Columns of what was met."""
+
+
+def met_of(before: Place, after: Place, action: Array, motions: Motions) -> tuple[Array, Array, Array]:
+    """What ``action`` [n] met: codes [n, 4] reached, carried, under the agent and behind what was reached; the same
+    cells, hold and footing after; and how it moved [n]: 0 not, 1 by a step, 2 to another cell like the one reached."""
+    body, size = np.arange(len(before.pose)), before.cells.shape[1]
+    at, behind = reached(before.pose, action, motions, size)
+    reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
     told = []
     for place in (before, after):
-        row, column = (place.pose[:, :2] % size).T
-        under = place.cells[body, row, column]
-        told.append(np.stack([place.cells[body, at[:, 0], at[:, 1]], place.carried, under], axis=1))
-    return told[0], told[1], (before.pose != after.pose).any(axis=1)
+        under = place.cells[body, *(place.pose[:, :2] % size).T]
+        front, beyond = (np.where(reaches, place.cells[body, *cell.T], UNSEEN) for cell in (at, behind))
+        told.append(np.stack([front, place.carried, under, beyond], axis=1).astype(np.int64))
+    moved = (before.pose[:, :2] != after.pose[:, :2]).any(axis=1)
+    stepped = ((before.pose[:, :2] + motions.go[before.pose[:, 2], action] - after.pose[:, :2]) % size == 0).all(axis=1)
+    leapt = moved & ~stepped & (told[0][:, FRONT] != UNSEEN) & (told[0][:, FRONT] == told[1][:, UNDER])
+    return told[0], told[1], np.where(leapt, 2, moved.astype(np.int64))
+
+
+def reached(pose: Array, action: Array, motions: Motions, size: int) -> tuple[Array, Array]:
+    """The cells [n, P] of the map that ``action`` [n] acts on from ``pose`` [n, 3], and those behind them."""
+    step = motions.reach[pose[:, 2], action]
+    return np.asarray((pose[:, :2] + step) % size), np.asarray((pose[:, :2] + 2 * step) % size)

@@ -30,8 +30,30 @@ ROWS = 64
 
 def silent(actions: int) -> Motions:
     """The body schema of one who has seen nothing: no motion known."""
-    none = np.zeros((actions, 2), np.int64)
-    return Motions(np.zeros(actions, np.int64), none, none[0], none[0], np.full(1, 0.5, np.float32), False)
+    return rigid(np.zeros(actions, np.int64), np.zeros((actions, 2), np.int64), np.zeros(2, np.int64), None, None)
+
+
+def rigid(
+    rotation: Array, shift: Array, own: Array, front: Array | None, blocked: Array | None, held: int = -1
+) -> Motions:
+    """The body schema of one whose view moves along: action a moves what is seen by p -> R^rotation[a] p + shift[a].
+
+    ``rotation`` [A], ``shift`` [A, P], ``own`` and ``front`` [P] in the view; unresolved without ``front``. ``held``:
+    the token that shows what is held.
+    """
+    actions = len(rotation)
+    drift = np.einsum("aij,j->ai", TURN[rotation], own) + shift - own
+    turn = (np.arange(4)[:, None] - rotation) % 4
+    go = -np.einsum("haij,aj->hai", TURN[turn], drift)
+    facing = np.zeros((4, 2), np.int64) if front is None else TURN @ (front - own)
+    reach = np.where((rotation != 0)[None, :, None], 0, facing[:, None])
+    version = 0
+    blocked = np.full(1, 0.5, np.float32) if blocked is None else blocked
+    if front is not None:
+        parts = np.concatenate([rotation, shift.ravel(), own, front, blocked * 10]).astype(np.int64)
+        version = int((parts * np.arange(1, 2 * len(parts), 2)).sum() + len(parts)) + 1
+    selves = np.zeros(4, np.int64)
+    return Motions(go, turn, reach, facing, np.arange(actions), own, selves, blocked, held, front is not None, version)
 
 
 def hypotheses(position: Array) -> tuple[Array, Array, Array]:
@@ -76,10 +98,14 @@ def changed(before: Array, after: Array) -> Array:
 
 
 class Registration:
-    """Finds the motions of a view with ``position`` [N, P] (integer cells) for ``actions`` actions."""
+    """Finds the motions of a view with ``position`` [N, P] (integer cells) for ``actions`` actions.
 
-    def __init__(self, position: Array, actions: int) -> None:
+    ``tokens`` [N]: which of the scene's tokens its cells are.
+    """
+
+    def __init__(self, position: Array, actions: int, tokens: Array | None = None) -> None:
         self.position = np.asarray(position, np.int64)
+        self.tokens = np.arange(len(position)) if tokens is None else tokens
         self.actions = actions
         self.rotation, self.shift, self.source = hypotheses(self.position)
         self.names = np.random.default_rng(3).integers(1, 2**62, 2 * len(self.position), dtype=np.int64) | 1
@@ -94,7 +120,7 @@ class Registration:
         base = np.minimum(
             np.pad(base, (0, max(0, int(before.max()) + 1 - len(base))), constant_values=0.5 / len(action)), 1.0
         )
-        rotation, shift = nothing.rotation.copy(), nothing.shift.copy()
+        rotation, shift = np.zeros(self.actions, np.int64), np.zeros((self.actions, 2), np.int64)
         clear: list[tuple[Array, Array]] = []  # rows in which a walk clearly moved or clearly did not, and which
         for a in range(self.actions):
             rows = np.flatnonzero(action == a)
@@ -120,9 +146,8 @@ class Registration:
             return nothing
         front = own - shift[walks[0]]
         blocked = self._blocked(before, clear, front)
-        parts = np.concatenate([rotation, shift.ravel(), own, front, blocked * 10]).astype(np.int64)
-        version = int((parts * np.arange(1, 2 * len(parts), 2)).sum() + len(parts)) + 1
-        return Motions(rotation, shift, own, front, blocked, True, version)
+        at = np.flatnonzero((self.position == own).all(axis=1))
+        return rigid(rotation, shift, own, front, blocked, int(self.tokens[at[0]]) if len(at) else -1)
 
     def _own(self, rotation: Array, shift: Array) -> Array | None:
         """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each
