@@ -6,6 +6,7 @@ import argparse
 import csv
 import functools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,34 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read the rows of a file that ``write_csv`` wrote; every value is text."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def ask(arguments: Sequence[str], cell: Path, logs: Path) -> dict[str, Any]:
+    """The JSON object that ends the output of ``python`` with these arguments, one thread, what it tells in a log.
+
+    It is kept in the file ``cell``, and what an earlier run kept is not run again. Exits where the command fails.
+    """
+    if not cell.exists():
+        progress(f"begins: {cell.stem}")
+        for folder in (cell.parent, logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        alone, log = {**os.environ, "OMP_NUM_THREADS": "1"}, logs / f"{cell.stem}.log"
+        with log.open("w", encoding="utf-8") as told:
+            line = [sys.executable, *arguments]
+            done = subprocess.run(line, stdout=subprocess.PIPE, stderr=told, text=True, env=alone)
+        if done.returncode:
+            sys.exit(f"error: {cell.stem} failed; its log is {log}")
+        fresh = cell.with_suffix(".part")
+        fresh.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
+        fresh.replace(cell)
+        progress(f"done: {cell.stem}")
+    found: dict[str, Any] = json.loads(cell.read_text(encoding="utf-8"))
+    return found
+
+
+def figure(value: Any) -> Any:
+    """A figure with an interval as text; anything else as it is."""
+    return "{value:.3f} ({low:.3f} to {high:.3f})".format(**value) if isinstance(value, dict) else value
 
 
 def last_line(record: Mapping[str, Any]) -> None:

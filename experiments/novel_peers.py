@@ -8,11 +8,8 @@ where it was stopped, and a cell whose file is deleted is run again.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -96,13 +93,13 @@ def life(agent: str, difficulty: int, seeds: int, exam: int, cells: Path, runs: 
     command += ["--game-seeds", f"{first}:{first + seeds * GAMES}", "--runs", str(runs / f"lives-{difficulty}")]
     command += ["--out", os.path.relpath(cells / f"{agent}-{difficulty}.csv"), "--exam", str(exam)]
     command += ["--quick"] if quick else []
-    return {"agent": agent, "difficulty": difficulty, **_ask(command, cells / f"{agent}-{difficulty}.json", runs)}
+    return {"agent": agent, "difficulty": difficulty, **common.ask(command, cells / f"{agent}-{difficulty}.json", runs)}
 
 
 def steps_of(agent: str, difficulty: int, game: int, cells: Path, runs: Path, quick: bool) -> dict[str, Any]:
     """Steps of one peer in one game; None where it did not get there."""
     command = ["-c", f"from experiments.novel_peers import count; count({agent!r}, {difficulty}, {game}, {quick})"]
-    return _ask(command, cells / f"steps-{agent}-{difficulty}-{game}.json", runs)
+    return common.ask(command, cells / f"steps-{agent}-{difficulty}-{game}.json", runs)
 
 
 def count(agent: str, difficulty: int, game: int, quick: bool) -> None:
@@ -127,7 +124,7 @@ def row(told: dict[str, Any]) -> dict[str, Any]:
     """One row of the table; a figure with an interval as text."""
     tries = told["win_rate_by_try"]
     flat = {**told, **{f"try_{k}": tries[k] for k in TRIES}}
-    return {column: _text(flat[column]) for column in LIFE_COLUMNS}
+    return {column: common.figure(flat[column]) for column in LIFE_COLUMNS}
 
 
 def summary(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -143,31 +140,6 @@ def summary(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 def _late(steps: int | None) -> float:
     return math.inf if steps is None else steps
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, dict):
-        return "{value:.3f} ({low:.3f} to {high:.3f})".format(**value)
-    return value
-
-
-def _ask(command: list[str], cell: Path, runs: Path) -> dict[str, Any]:
-    """The JSON object that ends a command's output; what an earlier run kept is not run again."""
-    if not cell.exists():
-        common.progress(f"begins: {cell.stem}")
-        for folder in (cell.parent, runs):
-            folder.mkdir(parents=True, exist_ok=True)
-        alone, log = {**os.environ, "OMP_NUM_THREADS": "1"}, runs / f"{cell.stem}.log"
-        with log.open("w", encoding="utf-8") as told:
-            done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, stderr=told, text=True, env=alone)
-        if done.returncode:
-            sys.exit(f"error: {cell.stem} failed; its log is {log}")
-        fresh = cell.with_suffix(".part")
-        fresh.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
-        fresh.replace(cell)
-        common.progress(f"done: {cell.stem}")
-    found: dict[str, Any] = json.loads(cell.read_text(encoding="utf-8"))
-    return found
 
 
 if __name__ == "__main__":

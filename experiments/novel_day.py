@@ -1,0 +1,72 @@
+"""The day alone: how soon games never seen before are won by memory and search, while no weight changes.
+
+Every row is a set of lives by `experiments.life`, one body, without nights: actions to the first win over those of the
+reference learner, and the wins by try. The memory is kept over all games of a life, or with ``cleared`` emptied before
+each. The games are none of those that the agent was designed on. Each cell of the table is kept beside the results: the
+same command goes on where it was stopped, and a cell whose file is deleted is run again.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from experiments import common
+from experiments.novel_peers import TRIES
+
+FIRST = 10_000_000
+"""Seed of the first game."""
+
+FIGURES = ("first_win_over_h", "first_win_actions", "auc", "adaptation_share", "cpu_seconds", "bytes_memory")
+COLUMNS = ("agent", "difficulty", "split", "memory", "games", "seeds", *(f"try_{k}" for k in TRIES), *FIGURES)
+
+
+def main() -> None:
+    """Run the experiment."""
+    line = common.parser(__doc__, out="novel_day.csv", seeds=5)
+    line.add_argument("--agents", nargs="+", default=["cortex"], help="cortex, or names of files in baselines")
+    line.add_argument("--difficulties", nargs="+", type=int, default=[1, 2, 3, 4], help="classes of games")
+    line.add_argument("--splits", nargs="+", default=["T1"], help="which rules: train, or T0 to T4")
+    line.add_argument("--memory", nargs="+", default=["kept", "cleared"], choices=("kept", "cleared"))
+    line.add_argument("--games", type=int, default=8, help="games of a life")
+    line.add_argument("--steps", type=int, default=500, help="actions of a game")
+    line.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
+    line.add_argument("--runs", type=Path, default=Path("runs/novel_day"), help="folder of the lives and logs")
+    options = common.read(line)
+    if options.quick:
+        options.runs, options.seeds, options.games = options.runs / "quick", 1, min(options.games, 2)
+        options.difficulties, options.splits = options.difficulties[:1], options.splits[:1]
+        options.memory, options.steps = options.memory[:1], min(options.steps, 100)
+    cells = options.out.with_suffix("")
+
+    def live(agent: str, difficulty: int, split: str, memory: str) -> dict[str, Any]:
+        name = f"{agent}-{difficulty}-{split}-{memory}"
+        line = ["-m", "experiments.life", "--days", "0", "--agent", agent, "--difficulty", str(difficulty)]
+        line += ["--split", split, "--seeds", str(options.seeds), "--games-per-day", str(options.games)]
+        line += ["--steps-per-game", str(options.steps), "--runs", str(options.runs / f"{difficulty}-{split}-{memory}")]
+        line += ["--game-seeds", f"{FIRST}:{FIRST + options.seeds * options.games}"]
+        line += ["--out", os.path.relpath(cells / f"{name}.csv")]
+        line += ["--clear-between-games"] if memory == "cleared" else []
+        told = common.ask(line, cells / f"{name}.json", options.runs)
+        return {"agent": agent, "difficulty": difficulty, "split": split, "memory": memory, **told}
+
+    wanted = product(options.agents, options.difficulties, options.splits, options.memory)
+    table: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for told in pool.map(lambda one: live(*one), wanted):
+            table.append(told)
+            common.write_csv(options.out, map(row, table), COLUMNS)
+    common.last_line({"experiment": "novel_day", "quick": options.quick, "out": str(options.out), "rows": table})
+
+
+def row(told: dict[str, Any]) -> dict[str, Any]:
+    """One row of the table; a figure with an interval as text."""
+    flat = {**told, **{f"try_{k}": told["win_rate_by_try"][k] for k in TRIES}}
+    return {column: common.figure(flat[column]) for column in COLUMNS}
+
+
+if __name__ == "__main__":
+    main()
