@@ -1,0 +1,105 @@
+"""The day in games never seen: what one who cannot change a weight finds out within an hour's worth of actions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from cortex.measure.protocol import Played
+from experiments import common, novel_day
+from experiments.agents import Cortex, make
+
+GAMES = range(900, 906)
+STEPS = 300
+
+
+def bodies(game: int, count: int = 1, **kind: Any) -> Any:
+    return gymnasium.make_vec(
+        "cortex/NovelGame-v0",
+        count,
+        vectorization_mode="vector_entry_point",
+        game_seed=game,
+        level=1,
+        **{"difficulty": 1, **kind},
+    )
+
+
+def newborn(**settings: str) -> Cortex:
+    env = bodies(0)
+    return make(env.single_observation_space, env.single_action_space, 0, **settings)
+
+
+def lived(learner: Cortex, game: int, steps: int = STEPS, **kind: Any) -> list[Played]:
+    played: list[Played] = []
+    learner.live(bodies(game, **kind), steps, game, played.append)
+    return played
+
+
+@pytest.fixture(scope="module")
+def life() -> tuple[Cortex, str, list[list[Played]]]:
+    """One memory over six games, the weights' digest at its birth, and its episodes."""
+    learner = newborn()
+    digest = learner.agent.digest()
+    return learner, digest, [lived(learner, game) for game in GAMES]
+
+
+@pytest.mark.slow
+def test_games_never_seen_are_won_within_few_actions(life: tuple[Cortex, str, list[list[Played]]]) -> None:
+    *_, games = life
+    first = [next((e.steps for e in episodes if e.success), STEPS) for episodes in games]
+    assert sorted(first)[len(first) // 2] <= 60, first
+    late = [np.mean([e.success for e in episodes[-5:]]) for episodes in games]
+    assert np.mean(late) >= 0.8, late
+
+
+@pytest.mark.slow
+def test_no_weight_changes_by_day(life: tuple[Cortex, str, list[list[Played]]]) -> None:
+    learner, digest, _ = life
+    assert learner.agent.digest() == digest
+
+
+@pytest.mark.slow
+def test_each_game_is_a_situation_of_its_own_and_is_known_again(life: tuple[Cortex, str, list[list[Played]]]) -> None:
+    learner, *_ = life
+    memory = learner.agent.hippocampus
+    of_games = [{memory.store.read(n).situation for n in memory.store.episodes()}]
+    assert len(of_games[0]) == len(GAMES)
+    again = lived(learner, GAMES[0], 100)
+    assert {memory.store.read(n).situation for n in memory.store.episodes()} == of_games[0]
+    assert again[0].success, "a game that was won before is won at once"
+
+
+@pytest.mark.slow
+def test_with_memory_silent_nothing_is_learned() -> None:
+    silent = newborn(**{"hippocampus.capacity": "0"})
+    known = newborn()
+    episodes = [[e.success for e in lived(one, 901, difficulty=2)] for one in (silent, known)]
+    assert np.mean(episodes[0]) < 0.5 <= np.mean(episodes[1][-5:])
+
+
+@pytest.mark.slow
+def test_several_bodies_share_what_each_finds_out() -> None:
+    learner = newborn()
+    played: list[Played] = []
+    learner.live(bodies(902, 8), 800, 0, played.append)
+    assert np.mean([e.success for e in played[-20:]]) >= 0.8
+
+
+@pytest.mark.slow
+def test_the_table_of_the_day_is_made_by_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "day.csv"
+    line = ["novel_day", "--quick", "--jobs", "1", "--runs", str(tmp_path / "runs"), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", line)
+    monkeypatch.setenv("CORTEX_CACHE", str(tmp_path))
+    novel_day.main()
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (row,) = common.read_csv(out)
+    assert row["games"] == "2" and told["rows"][0]["games"] == 2
+    assert told["rows"][0]["first_win_over_h"]["value"] > 0
