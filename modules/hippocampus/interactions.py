@@ -9,7 +9,7 @@ cross-validation: Stone 1974.)
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -52,8 +52,20 @@ class Group:
     """The memories under one coarse key."""
 
     effects: Counter[Effect] = field(default_factory=Counter)  # how many of them each would explain
-    members: dict[Key, list[Effect]] = field(default_factory=dict)
-    errors: tuple[int, int] | None = None  # wrong and asked, when each is foretold from the others; None: not counted
+    members: dict[Key, tuple[Effect, ...]] = field(default_factory=dict)
+    answer: Effect | None = None  # what they foretell together; None where they do not agree
+    wrong: int = 0  # answers, when each is foretold from the others
+    asked: int = 0
+
+
+@dataclass
+class Kind:
+    """The groups of one verb and one level, and their wrong answers together."""
+
+    groups: dict[tuple[int, ...], Group] = field(default_factory=dict)
+    untested: set[tuple[int, ...]] = field(default_factory=set)  # those that changed since answers were counted
+    wrong: int = 0
+    asked: int = 0
 
 
 class Interactions:
@@ -74,7 +86,7 @@ class Interactions:
                     f"hippocampus.levels has the field {TOKENS[token]}.{attribute}, but a token has the attributes 0 "
                     f"to {self._blocks - 1}."
                 )
-        self._groups: list[dict[tuple[int, ...], Group]] = [{} for _ in self.levels]
+        self._kinds: list[defaultdict[int, Kind]] = [defaultdict(Kind) for _ in self.levels]  # of each level, by verb
         self._memo = Memo(5)  # moved, front, carried, beyond, novelty
 
     def __len__(self) -> int:
@@ -108,7 +120,7 @@ class Interactions:
         packed |= met[:, 2].astype(np.int64)
 
         def ask(rows: Array) -> Array:
-            return np.array([self._predict(*key) for key in np.column_stack([verb, met])[rows].tolist()], np.float64)
+            return np.array([self._predict(tuple(key)) for key in np.column_stack([verb, met])[rows].tolist()])
 
         told = self._memo(packed, ask)
         whole = told[:, :4].astype(np.int64)
@@ -119,67 +131,63 @@ class Interactions:
         counts = self.outcomes.get((verb, front, carried, beyond))
         return 0 if counts is None else sum(counts.values())
 
-    def _predict(self, verb: int, front: int, carried: int, beyond: int) -> tuple[float, ...]:
-        key = verb, front, carried, beyond
+    def _predict(self, key: Key) -> tuple[float, ...]:
         counts = self.outcomes.get(key)
         if counts is not None:
             return *_most(counts)[0], 0.0
         best: tuple[Effect, float] | None = None
-        for level in range(len(self.levels)):
-            effect = self._answer(level, key)
-            if effect is None:
+        tokens = self._tokens(key)
+        for level, name in enumerate(self._names(key, tokens)):
+            group = self._kinds[level][key[0]].groups.get(name)
+            if group is None or group.answer is None:
                 continue
-            novelty = self.novelty(verb, level, self._key(level, key))
+            novelty = self.novelty(key[0], level, name)
             if best is None or novelty < best[1]:
-                best = effect, novelty
+                best = group.answer, novelty
         if best is None:
-            best = (1,) + (SAME,) * 3 * self._blocks, self.novelty(verb, len(self.levels) - 1)
-        return *self._apply(best[0], key), best[1]
+            best = (1,) + (SAME,) * 3 * self._blocks, self.novelty(key[0], len(self.levels) - 1)
+        return *self._apply(best[0], key, tokens), best[1]
 
-    def novelty(self, verb: int, level: int, name: tuple[int, ...] | None = None) -> float:
+    def novelty(self, verb: int, level: int, name: tuple[int, ...] = ()) -> float:
         """Chance that an answer of this kind is wrong: from how often answers under the same key were, held against how
         often those of this level and verb were; in this world and those before it."""
         wrong, asked = PRIOR.get(self.names[level], OTHER)
-        worlds = (self, *self.others)
-        for world in worlds:
-            counts = world.errors(verb, level)
-            wrong, asked = wrong + counts[0], asked + counts[1]
-        if name is not None and len(name) > 1:
+        kinds = [world._tested(verb, level) for world in (self, *self.others)]
+        for kind in kinds:
+            wrong, asked = wrong + kind.wrong, asked + kind.asked
+        if len(name) > 1:
             wrong, asked = STRENGTH * wrong / asked, STRENGTH
-            for world in worlds:
-                group = world._groups[level].get(name)
+            for kind in kinds:
+                group = kind.groups.get(name)
                 if group is not None:
-                    counts = world._tested(group, level)
-                    wrong, asked = wrong + counts[0], asked + counts[1]
+                    wrong, asked = wrong + group.wrong, asked + group.asked
         return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0)
 
     def errors(self, verb: int, level: int) -> tuple[int, int]:
         """How many interactions would be foretold wrongly from the others under the same key, and of how many."""
-        wrong = asked = 0
-        for name, group in self._groups[level].items():
-            if name[0] == verb:
-                counts = self._tested(group, level)
-                wrong, asked = wrong + counts[0], asked + counts[1]
-        return wrong, asked
+        kind = self._tested(verb, level)
+        return kind.wrong, kind.asked
 
-    def _tested(self, group: Group, level: int) -> tuple[int, int]:
-        if group.errors is None:
-            group.errors = self._foretell(group, level)
-        return group.errors
+    def _tested(self, verb: int, level: int) -> Kind:
+        """The groups of a verb and a level, each of their memories foretold from the others."""
+        kind = self._kinds[level][verb]
+        for name in kind.untested:
+            group = kind.groups[name]
+            before = group.wrong, group.asked
+            group.wrong, group.asked = self._foretell(group, level)
+            kind.wrong, kind.asked = kind.wrong + group.wrong - before[0], kind.asked + group.asked - before[1]
+        kind.untested.clear()
+        return kind
 
     def _foretell(self, group: Group, level: int) -> tuple[int, int]:
         wrong = asked = 0
-        for effects in group.members.values() if len(group.members) > 1 else ():
+        alike = Counter(group.members.values()) if len(group.members) > 1 else {}
+        for effects, times in alike.items():
             rest = group.effects - Counter(effects)
             effect = self._agreed(rest, len(group.members) - 1, level)
-            asked += effect is not None
-            wrong += effect is not None and effect not in effects
+            asked += times * (effect is not None)
+            wrong += times * (effect is not None and effect not in effects)
         return wrong, asked
-
-    def _answer(self, level: int, key: Key) -> Effect | None:
-        """What the memories that agree with ``key`` on this level foretell, None where they do not agree."""
-        group = self._groups[level].get(self._key(level, key))
-        return None if group is None else self._agreed(group.effects, len(group.members), level)
 
     def _agreed(self, effects: Counter[Effect], number: int, level: int) -> Effect | None:
         if not effects:
@@ -190,40 +198,47 @@ class Interactions:
 
     def _enter(self, key: Key, outcome: Outcome) -> None:
         """Put what one key comes to under all coarse keys, in the place of what it came to before."""
-        effects = self._describe(key, outcome)
-        for level, groups in enumerate(self._groups):
-            group = groups.setdefault(self._key(level, key), Group())
-            group.effects.subtract(group.members.get(key, []))
+        tokens = self._tokens(key)
+        effects = self._describe(outcome, tokens)
+        for level, name in enumerate(self._names(key, tokens)):
+            kind = self._kinds[level][key[0]]
+            group = kind.groups.setdefault(name, Group())
+            group.effects.subtract(group.members.get(key, ()))
             group.effects.update(effects)
             group.effects = +group.effects
-            group.members[key], group.errors = effects, None
+            group.members[key] = effects
+            group.answer = self._agreed(group.effects, len(group.members), level)
+            kind.untested.add(name)
         self._memo.clear()
 
     @property
     def _blocks(self) -> int:
         return int(self.codebook.attributes(np.zeros(1, np.int32)).shape[-1])
 
-    def _key(self, level: int, key: Key) -> tuple[int, ...]:
-        found = [key[0]]
-        for token, attribute in self.levels[level]:
-            code = key[1 + token]
-            found.append(code if attribute < 0 else int(self.codebook.attributes(np.array([code]))[0, attribute]))
-        return tuple(found)
+    def _tokens(self, key: Key) -> list[list[int]]:
+        """The attributes of the tokens of a key."""
+        told: list[list[int]] = self.codebook.attributes(np.array(key[1:])).tolist()
+        return told
 
-    def _describe(self, key: Key, outcome: Outcome) -> list[Effect]:
+    def _names(self, key: Key, tokens: list[list[int]]) -> list[tuple[int, ...]]:
+        """What is left of a key on each level."""
+        return [
+            (key[0], *(key[1 + token] if attribute < 0 else tokens[token][attribute] for token, attribute in level))
+            for level in self.levels
+        ]
+
+    def _describe(self, outcome: Outcome, tokens: list[list[int]]) -> tuple[Effect, ...]:
         """The effects that would explain an outcome: relative ones carry over to other tokens."""
-        tokens = self.codebook.attributes(np.array(key[1:])).tolist()
         after = self.codebook.attributes(np.array(outcome[1:])).tolist()
         found: list[Effect] = [(outcome[0],)]
         for which in range(len(TOKENS)):
             options = _options(tokens, which, after[which])
             found = [(*effect, *option) for effect in found for option in options]
-        return found
+        return tuple(found)
 
-    def _apply(self, effect: Effect, key: Key) -> tuple[int, int, int, int]:
+    def _apply(self, effect: Effect, key: Key, tokens: list[list[int]]) -> tuple[int, int, int, int]:
         if not any(effect[1:]):
             return effect[0], key[1], key[2], key[3]
-        tokens = self.codebook.attributes(np.array(key[1:])).tolist()
         blocks = self._blocks
         after = [
             [_becomes(effect[1 + which * blocks + i], tokens, which, i) for i in range(blocks)]
