@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 
 from cortex.modules.context import front_of
 from cortex.modules.planner import Expansion
@@ -24,6 +25,8 @@ SATED = 0.3
 """Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
 """Distance within which a foretold token is taken for the nearest known one."""
+LEAPT = 2
+"""How it moves: to another place like the one reached."""
 NAMES = np.random.default_rng(11).integers(1, 2**62, 9, dtype=np.int64) | 1
 """Multipliers that make one number of several."""
 
@@ -72,14 +75,17 @@ class MappedModel:
         cells = np.array(place.cells)
         here = np.arange(len(cells)), *(place.pose[:, :2] % self.size).T
         cells[here] = np.where(cells[here] == UNSEEN, self.world.footing, cells[here])  # hidden by the agent itself
-        self.cells = cells.reshape(-1)
+        self.cells = cells.reshape(len(cells), -1)
         self.worth = self.world.events.worth
         # One who knows what pays has less to find out.
         self.keen = SATED if self.worth > 0 else 1.0
         self.top = max(self.worth, self.keen * (parts.novelty * OPAQUE + parts.event) + parts.frontier)
         self.words = words
         self.known = parts.foretold if parts.trust > 0 and parts.world_model.nights else None
-        self.turns = self.motions.turns
+        self.hope = self.world.events.hope(self.motions.verb)
+        told = self.motions.go, self.motions.turn, self.motions.reach, self.motions.facing, self.motions.turns
+        self.body = tuple(map(np.ascontiguousarray, told))
+        self.about = np.column_stack([place.mission, situation]).astype(np.int64)
 
     def roots(self) -> Mapped:
         """One node a body: the present."""
@@ -94,7 +100,7 @@ class MappedModel:
 
     def place_at(self, nodes: Mapped) -> Place:
         """The maps that imagined nodes stand for, one each."""
-        cells = self.cells.reshape(len(self.place.pose), -1)[nodes.root].copy()
+        cells = self.cells[nodes.root]
         row, slot = np.nonzero(nodes.cell >= 0)
         cells[row, nodes.cell[row, slot]] = nodes.code[row, slot]
         shape = (len(cells), self.size, self.size)
@@ -104,43 +110,22 @@ class MappedModel:
 
     def expand(self, nodes: Mapped) -> Expansion:
         parts, count, actions = self.parts, len(nodes.root), self.parts.actions
-        action, heading = np.tile(np.arange(actions), count), np.repeat(nodes.pose[:, 2], actions)
-        turns, reach = self.turns[heading, action], self.motions.reach[heading, action]
-        parent = np.repeat(np.arange(count), actions)
-        root, pose, held = nodes.root[parent], nodes.pose[parent], nodes.carried[parent]
-        reaches, verb = reach.any(axis=1), self.motions.verb[action]
-        place, behind = self._at(pose, reach), self._at(pose, 2 * reach)
-        met = np.column_stack([self._look(nodes, place, parent), held, self._look(nodes, behind, parent)])
-        met[~reaches, ::2] = UNSEEN
+        action, verb = np.tile(np.arange(actions), count), np.tile(self.motions.verb, count)
+        scene = nodes.root, nodes.pose, nodes.carried, nodes.cell, nodes.code
+        met, under, reaches, turns = _meet(self.cells, self.size, self.body, scene)
 
         went, after, novelty = self.world.interactions.predict(verb, met)
-        learned = self._learned(nodes, action, met, parent, novelty > 0)
+        learned = self._learned(nodes.root.repeat(actions), action, met, under, novelty > 0)
         if learned is not None:
             rows = learned.rows
             went[rows], after[rows, 0], after[rows, 1] = learned.moved, learned.front, learned.carried
             novelty[rows] = learned.uncertainty
-        novelty[turns] = 0
-        after[turns] = met[turns]
+        went[turns | ~reaches], novelty[turns], after[turns] = 0, 0, met[turns]
         lost = (met[:, 0] == UNSEEN) & reaches  # what an unseen cell does cannot be imagined
 
-        goes = (went > 0) & reaches & ~turns
-        pose[goes, :2] += self.motions.go[heading[goes], action[goes]]
-        leaps = np.flatnonzero(goes & (went == 2))
-        if len(leaps):
-            pose[leaps, :2] = self._like(root[leaps], place[leaps], met[leaps, 0])
-        pose[:, 2] = self.motions.turn[heading, action]
-        code_before = met[:, 0]
-        cell, code, full = self._change(nodes.cell[parent], nodes.code[parent], root, place, code_before, after[:, 0])
-        cell, code, fuller = self._change(cell, code, root, behind, met[:, 2], after[:, 2])
-        full |= fuller
-        held_after = after[:, 1]
-        children = Mapped(root, pose, held_after, cell, code)
-        each = np.arange(len(action))
-        ahead, under = self._look(children, self._ahead(pose), each), self._look(children, self._here(pose), each)
-        front_after = np.where(reaches & ~goes, after[:, 0], ahead)
-
-        event = [verb, goes, under, front_after, held_after, self.place.mission[root], self.situation[root], held]
-        chance, end, untried = self.world.events.predict(np.column_stack(event).astype(np.int64))
+        told = _follow(self.cells, self.size, self.body, scene, verb, self.about, went, met, after)
+        event, ahead, sign, key, full = told[:5]
+        chance, end, untried = self.world.events.predict(event)
         worth = np.full(len(action), self.worth)
         if learned is not None:
             rows = np.flatnonzero(untried[learned.rows])
@@ -151,34 +136,25 @@ class MappedModel:
         hoped = chance * worth
         reward = np.where(likely, hoped, 0.0)
         ended = stops.astype(float)
-        bonus = parts.novelty * novelty + parts.event * untried * self.world.events.hope(verb) * (
-            1 - end * (1 - chance)
-        )
+        bonus = parts.novelty * novelty + parts.event * untried * self.hope[action] * (1 - end * (1 - chance))
         bonus *= self.keen
         if parts.event > 0:
             bonus += np.where(likely, 0.0, hoped)
         bonus = np.where(lost, 0.0, bonus + parts.frontier * (ahead == UNSEEN))
 
         shape = (count, actions)
-        sign = signature(pose % np.array([self.size, self.size, 4]), held_after, ahead)
-        key = sign * NAMES[3]
-        changed = np.flatnonzero(cell[:, 0] >= 0)
-        if len(changed):
-            each = (cell[changed] * NAMES[0]) ^ (code[changed] * NAMES[1])
-            key[changed] += (np.where(cell[changed] >= 0, each, 0) * NAMES[2]).sum(axis=1)
         return Expansion(
-            children, key.reshape(shape), reward.reshape(shape), ended.reshape(shape), novelty.reshape(shape),
+            Mapped(*told[5:]), key.reshape(shape), reward.reshape(shape), ended.reshape(shape), novelty.reshape(shape),
             bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
         )  # fmt: skip
 
-    def _learned(self, nodes: Mapped, action: Array, met: Array, parent: Array, unknown: Array) -> Learned | None:
+    def _learned(self, root: Array, action: Array, met: Array, under: Array, unknown: Array) -> Learned | None:
         """What the cortex foretells at the rows that memory does not know, where its members agree."""
         rows = np.flatnonzero(unknown & (met[:, 0] != UNSEEN)) if self.known is not None else np.zeros(0, np.int64)
         if self.known is None or not len(rows):
             return None
-        under = self._look(nodes, self._here(nodes.pose), np.arange(len(nodes.root)))[parent[rows]]
-        root = nodes.root[parent[rows]]
-        asked = np.column_stack([action[rows], met[rows, :2], under, self.place.mission[root]])
+        root = root[rows]
+        asked = np.column_stack([action[rows], met[rows, :2], under[rows], self.place.mission[root]])
 
         def ask(new: Array) -> Array:
             focus = focus_tokens(self.parts.codebook, asked[new, 1:4], self.words[root[new]])
@@ -193,58 +169,124 @@ class MappedModel:
         after = front_after.astype(np.int32), carried_after.astype(np.int32)
         return Learned(rows[sure], walks >= 0.5, *after, reward, end, doubt)
 
-    def _like(self, root: Array, at: Array, code: Array) -> Array:
-        """The row and column [n, P] of another cell than ``at`` [n] that shows ``code`` [n]; ``at`` where none does."""
-        maps = self.cells.reshape(len(self.place.pose), -1)[root]
-        alike = maps == code[:, None]
-        alike[np.arange(len(at)), at] = False
-        found = np.where(alike.any(axis=1), alike.argmax(axis=1), at)
-        return np.stack(np.divmod(found, self.size), axis=1)
 
-    def _here(self, pose: Array) -> Array:
-        """The flat index [M] on the map of where the agent stands."""
-        place = pose[:, :2] % self.size
-        return np.asarray(place[:, 0] * self.size + place[:, 1])
+@njit(cache=True)
+def _meet(
+    cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...]
+) -> tuple[Array, Array, Array, Array]:
+    """Each action at each node: codes reached, carried and behind [M * A, 3], code under the agent; whether it reaches
+    a cell, whether it only turns."""
+    (_, _, reach, _, turns), (root, pose, carried, cell, code) = body, nodes
+    actions = len(reach[0])
+    met, under = np.zeros((len(root) * actions, 3), np.int64), np.zeros(len(root) * actions, np.int64)
+    reaches, still = np.zeros(len(met), np.bool_), np.zeros(len(met), np.bool_)
+    for row in range(len(met)):
+        node, action = row // actions, row % actions
+        known, at, step = cells[root[node]], pose[node], reach[pose[node, 2], action]
+        under[row] = look(known, cell[node], code[node], _flat(at[0], at[1], size))
+        met[row, 1], still[row] = carried[node], turns[at[2], action]
+        reaches[row] = step.any()
+        if reaches[row]:
+            for far in (1, 2):
+                there = _flat(at[0] + far * step[0], at[1] + far * step[1], size)
+                met[row, 2 * far - 2] = look(known, cell[node], code[node], there)
+    return met, under, reaches, still
 
-    def _ahead(self, pose: Array) -> Array:
-        """The flat index [M] on the map of what the agent faces."""
-        return self._at(pose, self.motions.facing[pose[:, 2]])
 
-    def _at(self, pose: Array, step: Array) -> Array:
-        """The flat index [M] on the map of the cell that ``step`` [M, P] leads to."""
-        place = (pose[:, :2] + step) % self.size
-        return np.asarray(place[:, 0] * self.size + place[:, 1])
+@njit(cache=True)
+def _follow(
+    cells: Array,
+    size: int,
+    body: tuple[Array, ...],
+    nodes: tuple[Array, ...],
+    verb: Array,
+    about: Array,
+    went: Array,
+    met: Array,
+    after: Array,
+) -> tuple[Array, ...]:
+    """What follows when each action at each node moves the agent as ``went`` says and makes ``after`` of ``met``.
 
-    def _look(self, nodes: Mapped, at: Array, node: Array) -> Array:
-        """The code at a flat index [n] of the map of ``node`` [n]."""
-        code = self.cells.take(nodes.root[node] * self.size**2 + at).astype(np.int64)
-        changed = np.flatnonzero(nodes.cell[node, 0] >= 0)
-        if len(changed):
-            row, slot = np.nonzero(nodes.cell[node[changed]] == at[changed, None])
-            code[changed[row]] = nodes.code[node[changed[row]], slot]
-        return code
+    Events, codes in front, signs, keys, whether too much changed; then the scenes as in `Mapped`.
+    """
+    (go, turn, reach, facing, _), (root, pose, carried, cell, code) = body, nodes
+    actions, rows = len(reach[0]), len(met)
+    events, front, sign = np.zeros((rows, 8), np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    key, full = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
+    new_root, new_pose, new_carried = np.zeros(rows, np.int64), np.zeros((rows, 3), np.int64), after[:, 1].copy()
+    new_cell, new_code = np.zeros((rows, CHANGES), np.int64), np.zeros((rows, CHANGES), np.int64)
+    for row in range(rows):
+        node, action = row // actions, row % actions
+        known, heading, step = cells[root[node]], pose[node, 2], reach[pose[node, 2], action]
+        place, to = _flat(pose[node, 0] + step[0], pose[node, 1] + step[1], size), new_pose[row]
+        new_root[row], to[:], new_cell[row], new_code[row] = root[node], pose[node], cell[node], code[node]
+        if went[row] == LEAPT:
+            there = _like(known, place, met[row, 0])
+            to[0], to[1] = there // size, there % size
+        elif went[row]:
+            to[0], to[1] = to[0] + go[heading, action, 0], to[1] + go[heading, action, 1]
+        to[2] = turn[heading, action]
 
-    def _change(
-        self, cell: Array, code: Array, root: Array, at: Array, before: Array, after: Array
-    ) -> tuple[Array, Array, Array]:
-        """The changed cells of the children, and whether one has too many."""
-        full = np.zeros(len(root), bool)
-        rows = np.flatnonzero(before != after)
-        if not len(rows):
-            return cell, code, full
-        same = cell[rows] == at[rows, None]
-        slot = np.where(same.any(axis=1), same.argmax(axis=1), (cell[rows] >= 0).sum(axis=1))
-        full[rows] = slot >= CHANGES
-        rows, slot = rows[slot < CHANGES], slot[slot < CHANGES]
-        original = after[rows] == self.cells[root[rows] * self.size**2 + at[rows]]
-        cell[rows, slot] = at[rows]
-        code[rows, slot] = after[rows]
-        # A cell that is again as the map says is no change: equal scenes must have equal keys.
-        back = rows[original], slot[original]
-        last = (cell[back[0]] >= 0).sum(axis=1) - 1
-        cell[back], code[back] = cell[back[0], last], code[back[0], last]
-        cell[back[0], last], code[back[0], last] = -1, -1
-        return cell, code, full
+        full[row] = change(known, new_cell[row], new_code[row], place, met[row, 0], after[row, 0])
+        behind = _flat(pose[node, 0] + 2 * step[0], pose[node, 1] + 2 * step[1], size)
+        full[row] |= change(known, new_cell[row], new_code[row], behind, met[row, 2], after[row, 2])
+
+        here, ahead = _flat(to[0], to[1], size), _flat(to[0] + facing[to[2], 0], to[1] + facing[to[2], 1], size)
+        front[row] = look(known, new_cell[row], new_code[row], ahead)
+        under = look(known, new_cell[row], new_code[row], here)
+        reached = after[row, 0] if step.any() and not went[row] else front[row]
+        events[row, 0], events[row, 1], events[row, 2], events[row, 3] = verb[row], went[row] > 0, under, reached
+        events[row, 4], events[row, 5:7], events[row, 7] = after[row, 1], about[root[node]], carried[node]
+        sign[row] = ((((to[0] % size) * 64 + to[1] % size) * 4 + to[2]) << 42) + (after[row, 1] << 21) + front[row]
+        key[row] = sign[row] * NAMES[3]
+        for slot in range(CHANGES):
+            if new_cell[row, slot] >= 0:
+                key[row] += ((new_cell[row, slot] * NAMES[0]) ^ (new_code[row, slot] * NAMES[1])) * NAMES[2]
+    return events, front, sign, key, full, new_root, new_pose, new_carried, new_cell, new_code
+
+
+@njit(cache=True)
+def _flat(row: int, column: int, size: int) -> int:
+    """The flat index of a place on a map that wraps around."""
+    return (row % size) * size + column % size
+
+
+@njit(cache=True)
+def look(known: Array, cell: Array, code: Array, at: int) -> int:
+    """The code at ``at`` of the map ``known`` [S * S] on which ``cell`` [CHANGES] show ``code`` [CHANGES] now."""
+    for slot in range(CHANGES):
+        if cell[slot] == at:
+            return int(code[slot])
+    return int(known[at])
+
+
+@njit(cache=True)
+def change(known: Array, cell: Array, code: Array, at: int, before: int, after: int) -> bool:
+    """Note in ``cell`` and ``code`` that ``at`` shows ``after`` now; True where that is one change too many."""
+    if before == after:
+        return False
+    used = slot = 0
+    while used < CHANGES and cell[used] >= 0:
+        used += 1
+    while slot < used and cell[slot] != at:
+        slot += 1
+    if slot == CHANGES:
+        return True
+    cell[slot], code[slot] = at, after
+    if known[at] == after:  # as the map says, so no change: equal scenes must have equal keys
+        last = max(used, slot + 1) - 1
+        cell[slot], code[slot] = cell[last], code[last]
+        cell[last], code[last] = -1, -1
+    return False
+
+
+@njit(cache=True)
+def _like(known: Array, at: int, code: int) -> int:
+    """Another place than ``at`` of the map ``known`` [S * S] that shows ``code``; ``at`` where none does."""
+    for there in range(len(known)):
+        if known[there] == code and there != at:
+            return there
+    return at
 
 
 def signature(pose: Array, carried: Array, front: Array) -> Array:

@@ -10,7 +10,7 @@ import pytest
 
 import cortex
 from cortex.day import live_day, living
-from cortex.mapped import CHANGES, Mapped, MappedModel
+from cortex.mapped import CHANGES, Mapped, MappedModel, change, look
 from cortex.modules.hippocampus.memo import Memo
 from cortex.types import UNSEEN, Array
 
@@ -91,30 +91,21 @@ def test_equal_imagined_scenes_have_equal_keys_however_they_were_reached(agent: 
 def test_a_change_that_is_undone_is_no_change(agent: cortex.Agent) -> None:
     trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
     model = model_of(agent, trace)
-    nodes = model.roots()
-    count = len(nodes.root)
-    at, each = model._ahead(nodes.pose), np.arange(count)
-    was = model._look(nodes, at, each)
-    cell, code, full = model._change(nodes.cell.copy(), nodes.code.copy(), nodes.root, at, was, was + 1)
-    changed = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
-    np.testing.assert_array_equal(model._look(changed, at, each), was + 1)
-    assert (changed.cell[:, 0] == at).all() and not full.any()
-    cell, code, full = model._change(changed.cell.copy(), changed.code.copy(), changed.root, at, was + 1, was)
-    np.testing.assert_array_equal(cell, nodes.cell)
-    assert cell.shape == (count, CHANGES) and not full.any()
+    known, cell, code = model.cells[0], np.full(CHANGES, -1), np.full(CHANGES, -1)
+    was = look(known, cell, code, 9)
+    assert not change(known, cell, code, 9, was, was + 1)
+    assert look(known, cell, code, 9) == was + 1 and cell.tolist() == [9] + [-1] * (CHANGES - 1)
+    assert not change(known, cell, code, 9, was + 1, was)
+    assert (cell == -1).all() and look(known, cell, code, 9) == was
 
 
 def test_more_changes_than_fit_end_the_line(agent: cortex.Agent) -> None:
     trace = next(t for t, *_ in lived(agent, 30, 5) if t.state.place is not None)
     model = model_of(agent, trace)
-    nodes = model.roots()
-    each = np.arange(len(nodes.root))
+    known, cell, code = model.cells[0], np.full(CHANGES, -1), np.full(CHANGES, -1)
     for place in range(CHANGES + 1):
-        at = np.full(len(each), place)
-        was = model._look(nodes, at, each)
-        cell, code, full = model._change(nodes.cell.copy(), nodes.code.copy(), nodes.root, at, was, was + 1)
-        nodes = Mapped(nodes.root, nodes.pose, nodes.carried, cell, code)
-        assert full.all() == (place >= CHANGES)
+        was = look(known, cell, code, place)
+        assert change(known, cell, code, place, was, was + 1) == (place >= CHANGES)
 
 
 def test_a_memo_asks_each_question_once() -> None:
