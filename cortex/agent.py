@@ -110,7 +110,7 @@ class Agent:
             self.codebook.encode(scene.tokens, scene.mask),
             self.imagination.motions(trace.recall.situation[0]),
         )
-        _, after = self.context(carry, scene, codes, percept, first, motions)
+        _, after = self.context.step(carry, codes, percept, first, motions, scene, around=False)
         changed = self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after)
         if changed:
             relearn_worlds(self, changed)

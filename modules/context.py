@@ -90,9 +90,17 @@ class Context:
         return self.step(carry, codes, percept, first, motions, scene)
 
     def step(
-        self, carry: Carry, codes: Array, percept: Percept, first: Array, motions: Motions, scene: Scene | None = None
+        self,
+        carry: Carry,
+        codes: Array,
+        percept: Percept,
+        first: Array,
+        motions: Motions,
+        scene: Scene | None = None,
+        around: bool = True,
     ) -> tuple[Carry, State]:
-        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made of them."""
+        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made of them, and
+        without ``around`` it is left as it is, though there be a map."""
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
         trace = decay * carry.trace + (1 - decay) * percept.latent
@@ -106,7 +114,8 @@ class Context:
         carry, place = self._map(carry, codes, fresh | (carry.version != motions.version), motions)
         mission = (codes[:, self.words].astype(np.int64) * self.names[1, self.words]).sum(axis=1)
         place = replace(place, mission=mission)
-        return carry, State(trace, self.surroundings(place, codes, motions), code, codes, place)
+        scene = self.surroundings(place, codes, motions) if around else scene
+        return carry, State(trace, scene, code, codes, place)
 
     def scene(self, codes: Array) -> Scene:
         """The scene that ``codes`` [B, N] stand for."""

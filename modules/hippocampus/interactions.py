@@ -10,8 +10,9 @@ cross-validation: Stone 1974.)
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -120,7 +121,9 @@ class Interactions:
         packed |= met[:, 2].astype(np.int64)
 
         def ask(rows: Array) -> Array:
-            return np.array([self._predict(tuple(key)) for key in np.column_stack([verb, met])[rows].tolist()])
+            keys, tokens = np.column_stack([verb, met])[rows].tolist(), self.codebook.attributes(met[rows]).tolist()
+            rate = cache(self._rate)  # nothing is learned meanwhile
+            return np.array([self._predict(tuple(key), told, rate) for key, told in zip(keys, tokens, strict=True)])
 
         told = self._memo(packed, ask)
         whole = told[:, :4].astype(np.int64)
@@ -131,37 +134,31 @@ class Interactions:
         counts = self.outcomes.get((verb, front, carried, beyond))
         return 0 if counts is None else sum(counts.values())
 
-    def _predict(self, key: Key) -> tuple[float, ...]:
+    def _predict(
+        self, key: Key, tokens: list[list[int]], rate: Callable[[int, int], tuple[float, list[Kind]]]
+    ) -> tuple[float, ...]:
         counts = self.outcomes.get(key)
         if counts is not None:
             return *_most(counts)[0], 0.0
         best: tuple[Effect, float] | None = None
-        tokens = self._tokens(key)
         for level, name in enumerate(self._names(key, tokens)):
             group = self._kinds[level][key[0]].groups.get(name)
             if group is None or group.answer is None:
                 continue
-            novelty = self.novelty(key[0], level, name)
+            novelty = _novelty(*rate(key[0], level), name)
             if best is None or novelty < best[1]:
                 best = group.answer, novelty
         if best is None:
-            best = (1,) + (SAME,) * 3 * self._blocks, self.novelty(key[0], len(self.levels) - 1)
+            best = (1,) + (SAME,) * 3 * self._blocks, rate(key[0], len(self.levels) - 1)[0]
         return *self._apply(best[0], key, tokens), best[1]
 
-    def novelty(self, verb: int, level: int, name: tuple[int, ...] = ()) -> float:
-        """Chance that an answer of this kind is wrong: from how often answers under the same key were, held against how
-        often those of this level and verb were; in this world and those before it."""
+    def _rate(self, verb: int, level: int) -> tuple[float, list[Kind]]:
+        """How often answers of this level and verb were wrong, in this world and those before it; and these answers."""
         wrong, asked = PRIOR.get(self.names[level], OTHER)
         kinds = [world._tested(verb, level) for world in (self, *self.others)]
         for kind in kinds:
             wrong, asked = wrong + kind.wrong, asked + kind.asked
-        if len(name) > 1:
-            wrong, asked = STRENGTH * wrong / asked, STRENGTH
-            for kind in kinds:
-                group = kind.groups.get(name)
-                if group is not None:
-                    wrong, asked = wrong + group.wrong, asked + group.asked
-        return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0)
+        return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0), kinds
 
     def errors(self, verb: int, level: int) -> tuple[int, int]:
         """How many interactions would be foretold wrongly from the others under the same key, and of how many."""
@@ -247,6 +244,19 @@ class Interactions:
         codes = self.codebook.compose(np.array(after))
         same = [key[1 + which] if after[which] == tokens[which] else int(codes[which]) for which in range(len(TOKENS))]
         return effect[0], same[0], same[1], same[2]
+
+
+def _novelty(rate: float, kinds: list[Kind], name: tuple[int, ...]) -> float:
+    """Chance that an answer is wrong: from how often answers under the same key were, held against the ``rate`` of all
+    of its kind."""
+    if len(name) == 1:
+        return rate
+    wrong, asked = STRENGTH * rate, STRENGTH
+    for kind in kinds:
+        group = kind.groups.get(name)
+        if group is not None:
+            wrong, asked = wrong + group.wrong, asked + group.asked
+    return wrong / asked
 
 
 def _becomes(operation: int, tokens: list[list[int]], which: int, attribute: int) -> int:

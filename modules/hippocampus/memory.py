@@ -264,24 +264,25 @@ class Hippocampus:
         for number in np.unique(situation).tolist():
             rows = np.flatnonzero(situation == number)
             world, motions = self.enter(number), self.motions(number)
-            told = take(before, rows), take(after, rows), action[rows], reward[rows], terminated[rows]
-            self._learn_world(world, motions, number, *told)
+            other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
+            told = take(before.place, rows), take(after.place, rows), other, action[rows], reward[rows]
+            self._learn_world(world, motions, number, *told, terminated[rows])
 
     def _learn_world(
         self,
         world: World,
         motions: Motions,
         situation: int,
-        before: State,
-        after: State,
+        before: Place,
+        after: Place,
+        other: Array,
         action: Array,
         reward: Array,
         terminated: Array,
     ) -> None:
-        assert before.place is not None and after.place is not None
-        met, met_after, moved = met_of(before.place, after.place, action, motions)
+        """``other`` [n, R]: which of the senses that are no grid changed."""
+        met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
-        other = before.codes[:, self.rest] != after.codes[:, self.rest]
         world.shows += (other & changed[:, None]).sum(axis=0), (other & ~changed[:, None]).sum(axis=0)
         for code in met[(moved == 1) & ~changed, FRONT].tolist():
             world.walked[code] = world.walked.get(code, 0) + 1
@@ -289,20 +290,20 @@ class Hippocampus:
         pushed = (moved > 0) & (met[:, BEYOND] != met_after[:, BEYOND]) & (met[:, FRONT] == met_after[:, FRONT])
         if pushed.any() and world.footing != UNSEEN:
             met_after[pushed, FRONT] = world.footing
-        reaches = motions.reach[before.place.pose[:, 2], action].any(axis=1)
+        reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
         rows = np.flatnonzero(((met[:, FRONT] != UNSEEN) & (met_after[:, FRONT] != UNSEEN)) | ~reaches)
         verb, three = motions.verb[action], [FRONT, CARRIED, BEYOND]
         world.interactions.learn(verb[rows], met[rows][:, three], moved[rows], met_after[rows][:, three])
-        new = after.place
-        own = new.cells[np.arange(len(action)), *(new.pose[:, :2] % new.cells.shape[1]).T]
-        front = np.where(reaches & (moved == 0), met_after[:, FRONT], new.cells[np.arange(len(action)), *new.ahead.T])
+        body = np.arange(len(action))
+        own = after.cells[body, *(after.pose[:, :2] % after.cells.shape[1]).T]
+        front = np.where(reaches & (moved == 0), met_after[:, FRONT], after.cells[body, *after.ahead.T])
         event = [
             verb,
             moved > 0,
             own,
             front,
-            new.carried,
-            new.mission,
+            after.carried,
+            after.mission,
             np.full(len(action), situation),
             met[:, CARRIED],
         ]
@@ -427,11 +428,9 @@ class Hippocampus:
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
         found = self.guises.fit(before, after, action, usual, held)
-        if found is None:
-            return False
-        new = world.motions is None or world.motions.version != found.version
-        world.motions, world.steps = found, self.guises.steps(found, before, after, action)
-        return new
+        known, world.motions = world.motions, found
+        world.steps = None if found is None else self.guises.steps(found, before, after, action)
+        return (None if known is None else known.version) != (None if found is None else found.version)
 
     def recollect(self) -> None:
         """Find the body schemas anew, from the first rows that are kept, as if they had just been lived."""

@@ -86,10 +86,10 @@ def likelihood(before: Array, after: Array, source: Array, base: Array) -> Array
     """Log likelihood [T, H] of each motion for each pair of scenes; ``before``, ``after`` [T, N] codes, ``base`` [V]
     base rates."""
     origin = np.where(source >= 0, before[:, np.maximum(source, 0)], UNSEEN)  # [T, H, N]
-    seen = (after != UNSEEN)[:, None]
-    rate = base[after][:, None]
-    told = np.where(origin == after[:, None], 1 - MISREAD + MISREAD * rate, MISREAD * rate)
-    return np.asarray((np.log(np.where(origin == UNSEEN, rate, told)) * seen).sum(axis=2))
+    rate, seen = base[after], after != UNSEEN
+    new, same, other = (np.log(p) * seen for p in (rate, 1 - MISREAD + MISREAD * rate, MISREAD * rate))
+    told = np.where(origin == after[:, None], same[:, None], other[:, None])
+    return np.asarray(np.where(origin == UNSEEN, new[:, None], told).sum(axis=2))
 
 
 def changed(before: Array, after: Array) -> Array:
