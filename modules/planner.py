@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numba import njit
 
 from cortex.types import Array, Plan
 
@@ -92,7 +93,8 @@ def search(
     body, nodes = np.arange(bodies), roots
     weight, gained = np.ones(bodies), np.zeros(bodies)
     first = np.zeros((bodies, actions), bool)  # root actions that begin a best line to the node
-    table_key, table_weight, table_gained = np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
+    room = 1 << (2 * bodies * min(simulations, width * depth)).bit_length()
+    table = np.zeros(room, np.int64), np.zeros(room), np.zeros(room)  # key, weight (0: free), gained
     layers: list[tuple[Array, Array, Array]] = []  # parent row, action, sign of each node of a layer
 
     for level in range(depth):
@@ -106,17 +108,7 @@ def search(
         starts = np.repeat(first, actions, axis=0) if level else np.tile(np.eye(actions, dtype=bool), (len(body), 1))
 
         owner = np.repeat(body, actions)
-        flat = stop.ravel()
-        top = np.full(bodies, -np.inf)
-        np.maximum.at(top, owner, flat)
-        better = top > best + TIE
-        ties = np.flatnonzero(flat >= np.maximum(top, best)[owner] - TIE)
-        best_sets[better] = False
-        np.logical_or.at(best_sets, owner[ties], starts[ties])
-        best = np.maximum(best, top)
-        leaders = ties[better[owner[ties]]][::-1]
-        best_leaf[owner[leaders]] = np.stack([np.full(len(leaders), level), leaders], axis=1)
-        paid[owner[leaders]] = (gain.ravel() / np.maximum(flat, TIE))[leaders]
+        _lead(level, owner, stop.ravel(), gain.ravel(), starts, best, best_sets, best_leaf, paid)
         layers.append(
             (np.repeat(np.arange(len(body)), actions), np.tile(np.arange(actions), len(body)), e.sign.ravel())
         )
@@ -125,20 +117,11 @@ def search(
         hope = child_gain + child_weight * model.top
         rows = np.flatnonzero((child_weight > LEAST) & (hope > best[owner] + TIE) & (spent < simulations)[owner])
         key = e.key.ravel()[rows] * np.int64(1_000_003) + owner[rows]
-        rows, merged = _distinct(rows, key, child_weight, child_gain, starts)
-        key = e.key.ravel()[rows] * np.int64(1_000_003) + owner[rows]
-        if len(table_key):
-            at = np.minimum(np.searchsorted(table_key, key), len(table_key) - 1)
-            worse = (child_weight[rows] <= table_weight[at] + TIE) & (child_gain[rows] <= table_gained[at] + TIE)
-            fresh = ~((table_key[at] == key) & worse)
-            rows, merged, key = rows[fresh], merged[fresh], key[fresh]
-        left = np.minimum(width, simulations - spent)
-        chosen = _most_promising(owner[rows], hope[rows], left)
+        order = np.lexsort((-(child_weight + child_gain)[rows], key))
+        rows, merged, key = _distinct(rows[order], key[order], child_weight, child_gain, starts, table)
+        chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, simulations - spent))
         rows, merged, key = rows[chosen], merged[chosen], key[chosen]
-
-        table_key, table_weight, table_gained = _enter(
-            (table_key, table_weight, table_gained), (key, child_weight[rows], child_gain[rows])
-        )
+        _enter(table, key, child_weight[rows], child_gain[rows])
         body, nodes = owner[rows], model.pick(e.children, rows)
         weight, gained, first = child_weight[rows], child_gain[rows], merged
         layers[-1] = (*layers[-1], rows)  # type: ignore[assignment]
@@ -146,26 +129,67 @@ def search(
     return _read(plan, best, best_sets, best_leaf, paid, spent, layers)
 
 
-def _distinct(rows: Array, key: Array, weight: Array, gained: Array, starts: Array) -> tuple[Array, Array]:
-    """One row a key, the best; its root actions are those of all rows as good as it.
+@njit(cache=True)
+def _lead(
+    level: int,
+    owner: Array,
+    stop: Array,
+    gain: Array,
+    starts: Array,
+    best: Array,
+    sets: Array,
+    leaf: Array,
+    paid: Array,
+) -> None:
+    """Note of each body's best lines that end in this layer what they are worth and how they begin; ``leaf`` [B, 2] is
+    the first of them, ``paid`` [B] the share of its worth that is reward."""
+    top = best.copy()
+    for row in range(len(owner)):
+        top[owner[row]] = max(top[owner[row]], stop[row])
+    better = top > best + TIE
+    for row in range(len(owner)):
+        body = owner[row]
+        if stop[row] < top[body] - TIE:
+            continue
+        if better[body] and leaf[body, 0] != level:
+            leaf[body, 0], leaf[body, 1], paid[body] = level, row, gain[row] / max(stop[row], TIE)
+            sets[body] = False
+        sets[body] |= starts[row]
+    best[:] = top
+
+
+@njit(cache=True)
+def _distinct(
+    rows: Array, key: Array, weight: Array, gained: Array, starts: Array, table: tuple[Array, Array, Array]
+) -> tuple[Array, Array, Array]:
+    """One row a key, the best; its root actions are those of all rows as good as it. ``rows`` come sorted by ``key``,
+    the best first; those that the ``table`` outdoes are left out.
 
     A row that the best outdoes in weight or in gain alone stays beside it: which of the two is better shows only later.
     """
-    found = []
-    while len(rows):
-        order = np.lexsort((-(weight[rows] + gained[rows]), key))
-        rows, key = rows[order], key[order]
-        new = np.append(True, key[1:] != key[:-1])
-        begins = np.flatnonzero(new)
-        lead = rows[begins][np.cumsum(new) - 1]
-        alike = (weight[rows] >= weight[lead] - TIE) & (gained[rows] >= gained[lead] - TIE)
-        found.append((rows[begins], np.logical_or.reduceat(starts[rows] & alike[:, None], begins, axis=0)))
-        left = (weight[rows] > weight[lead] + TIE) | (gained[rows] > gained[lead] + TIE)
-        rows, key = rows[left], key[left]
-    if len(found) == 1:
-        return found[0]
-    both = [np.concatenate(column) for column in zip(*found)]
-    return (both[0], both[1]) if found else (rows, starts[rows])
+    found, names = np.empty_like(rows), np.empty_like(key)
+    merged = np.zeros((len(rows), starts.shape[1]), np.bool_)
+    number, waiting = 0, len(rows)
+    while waiting:
+        left, last, lead = 0, key[0], -1
+        for i in range(waiting):
+            row, name = rows[i], key[i]
+            if lead < 0 or name != last:
+                lead, last = row, name
+                found[number], names[number] = row, name
+                number += 1
+            if weight[row] >= weight[lead] - TIE and gained[row] >= gained[lead] - TIE:
+                merged[number - 1] |= starts[row]
+            if weight[row] > weight[lead] + TIE or gained[row] > gained[lead] + TIE:
+                rows[left], key[left] = row, name
+                left += 1
+        waiting = left
+    fresh = np.zeros(number, np.bool_)
+    for i in range(number):
+        at = _slot(table, names[i])
+        worse = weight[found[i]] <= table[1][at] + TIE and gained[found[i]] <= table[2][at] + TIE
+        fresh[i] = table[1][at] == 0 or not worse
+    return found[:number][fresh], merged[:number][fresh], names[:number][fresh]
 
 
 def _most_promising(owner: Array, hope: Array, left: Array) -> Array:
@@ -176,11 +200,22 @@ def _most_promising(owner: Array, hope: Array, left: Array) -> Array:
     return np.sort(order[np.arange(len(order)) - begins < left[sorted_owner]])
 
 
-def _enter(table: tuple[Array, Array, Array], rows: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-    """The transposition table with new rows, sorted by key; a key seen again keeps its newest entry."""
-    key = np.concatenate([rows[0], table[0]])
-    distinct, first = np.unique(key, return_index=True)
-    return distinct, np.concatenate([rows[1], table[1]])[first], np.concatenate([rows[2], table[2]])[first]
+@njit(cache=True)
+def _enter(table: tuple[Array, Array, Array], key: Array, weight: Array, gained: Array) -> None:
+    """Put rows into the transposition table; of equal keys the first stays, in the place of any that was there."""
+    for row in range(len(key) - 1, -1, -1):
+        at = _slot(table, key[row])
+        table[0][at], table[1][at], table[2][at] = key[row], weight[row], gained[row]
+
+
+@njit(cache=True)
+def _slot(table: tuple[Array, Array, Array], key: int) -> int:
+    """Where a key is in the table, or would be: open addressing."""
+    last = len(table[0]) - 1
+    at = (key ^ (key >> 29)) & last
+    while table[1][at] != 0 and table[0][at] != key:
+        at = (at + 1) & last
+    return at
 
 
 def _read(plan: Plan, best: Array, sets: Array, leaf: Array, paid: Array, spent: Array, layers: list[Any]) -> Plan:
