@@ -148,11 +148,10 @@ class Events:
         mean = (chances * self._weights[self._row(features[:, 0])]).sum(axis=1)
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
         untried = [key not in self._exact for key in _exact(features).tolist()]
-        for row, key in enumerate(map(bytes, np.ascontiguousarray(features, np.int64))):
-            same = self._index.get(key)
-            if same is not None:  # a memory that fits overrides, the more often it was so
-                counts = _steady(self.counts[same : same + 1])[0]
-                mean[row] = (counts[1:3] + mean[row]) / (counts[0] + 1)
+        same = np.array([self._index.get(key, -1) for key in map(bytes, np.ascontiguousarray(features, np.int64))])
+        rows = np.flatnonzero(same >= 0)  # a memory that fits overrides, the more often it was so
+        counts = _steady(self.counts[same[rows]])
+        mean[rows] = (counts[:, 1:3] + mean[rows]) / (counts[:, :1] + 1)
         return np.column_stack([mean, untried])
 
 

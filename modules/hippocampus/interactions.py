@@ -101,8 +101,7 @@ class Interactions:
         after = after.copy()
         after[:, 0] = np.where((moved > 0) & (after[:, 2] == met[:, 2]), met[:, 0], after[:, 0])
         rows = np.column_stack([verb, met, moved, after]).astype(np.int64)
-        distinct, times = np.unique(rows, axis=0, return_counts=True)
-        for row, n in zip(distinct.tolist(), times.tolist(), strict=True):
+        for row, n in sorted(Counter(map(tuple, rows.tolist())).items()):
             key: Key = (row[0], row[1], row[2], row[3])
             outcome: Outcome = (row[4], row[5], row[6], row[7])
             counts = self.outcomes.get(key)
