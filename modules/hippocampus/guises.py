@@ -44,7 +44,9 @@ class Guises:
         if not len(action):
             return None
         found = [
-            (self._evidence(steps, action, usual), codes, steps) for codes, steps in self._candidates(before, after)
+            (self._evidence(steps, action, usual), codes, steps)
+            for codes, steps in self._candidates(before, after)
+            if self._obeys(steps, self._where(before, codes)[1], action)
         ]
         found.sort(key=lambda one: -one[0])
         if not found or (len(found) > 1 and found[0][0] - found[1][0] < MARGIN):
@@ -96,8 +98,17 @@ class Guises:
         seen = np.zeros((self.actions, LEAP + 1))
         np.add.at(seen, (action, steps), 1)
         known = usual / np.maximum(usual.sum(axis=1, keepdims=True) / 4, 1)  # worth about four rows of this world
-        alone = np.full((1, LEAP + 1), PRIOR)
-        return float(_dirichlet(seen, known + PRIOR).sum() - _dirichlet(seen.sum(axis=0, keepdims=True), alone).sum())
+        alone = _dirichlet(seen.sum(axis=0, keepdims=True), np.full((1, LEAP + 1), PRIOR)).sum()
+        # The actions do what they did elsewhere, or something else.
+        either = [_dirichlet(seen, prior + PRIOR).sum() for prior in (known, np.zeros_like(known))]
+        return float(np.logaddexp(*either) - np.log(2) - alone)
+
+    def _obeys(self, steps: Array, guise: Array, action: Array) -> bool:
+        """Whether the same action in the same guise makes the same step: what goes its own way is not the agent."""
+        moves = (steps != STILL) & (steps != LEAP)
+        counts = np.zeros((GUISES, self.actions, LEAP))
+        np.add.at(counts, (guise[moves], action[moves], steps[moves]), 1)
+        return bool(counts.max(axis=2).sum() >= CONSTANT * moves.sum())
 
     def _where(self, scenes: Array, guises: Array) -> tuple[Array, Array]:
         """The token [T] at which the agent is shown, -1 where it is not, and its guise [T]."""

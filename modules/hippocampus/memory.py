@@ -188,7 +188,17 @@ class Hippocampus:
         """The situation [B] of each body; ``situation`` [B], that of the step before, is kept within an episode."""
         if not first.any():
             return situation
-        return np.where(first, self.situations.recognise(latent, codes[:, self.grid]), situation)
+        cells = codes[:, self.grid]
+        return np.where(first, self.situations.recognise(latent, cells, self._missing(cells)), situation)
+
+    def _missing(self, cells: Array) -> Array:
+        """Whether grid cells [B, n] do not show the agent once, as each situation [B, situations] has it."""
+        missing = np.zeros((len(cells), len(self.situations)), bool)
+        for number, world in enumerate(self.worlds[: len(self.situations)]):
+            if world.motions is not None and not self.rigid.resolved:
+                guises = world.motions.selves[world.motions.selves != UNSEEN]
+                missing[:, number] = np.isin(cells, guises).sum(axis=1) != 1
+        return missing
 
     def recall(self, percept: Percept, situation: Array) -> Recall:
         """Memories like the present, which is of ``situation`` [B]."""

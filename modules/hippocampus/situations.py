@@ -15,6 +15,10 @@ SHARE = 0.75
 """Share of an episode's first cells that a palette must explain."""
 TOLERANCE = 2.0
 """How many times more frequent than in a palette a token may be before the surplus counts as unexplained."""
+KINDS = 0.5
+"""Share of the tokens of its first scene, each counted once, that a situation must have shown before."""
+DOUBT = 0.7
+"""What is left of the likeness of a doubtful situation."""
 LIKENESS = 0.8
 """Cosine from which a first percept belongs to a situation without a palette."""
 
@@ -30,9 +34,9 @@ class Situations:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def recognise(self, latent: Array, cells: Array) -> Array:
+    def recognise(self, latent: Array, cells: Array, doubtful: Array | None = None) -> Array:
         """The situation [B] of episodes that begin with ``latent`` [B, D] and grid ``cells`` [B, n] (n may be 0); the
-        next free number where one is like none."""
+        next free number where one is like none. ``doubtful`` [B, situations] bool: something else speaks against it."""
         new = len(self.counts)
         if new == 0:
             return np.zeros(len(latent), np.int32)
@@ -43,6 +47,8 @@ class Situations:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
             likeness = latent @ means.T / np.maximum(np.linalg.norm(latent, axis=1, keepdims=True), 1e-9)
             least = LIKENESS
+        if doubtful is not None:
+            likeness = np.where(doubtful, DOUBT * likeness, likeness)
         best = likeness.argmax(axis=1)
         return np.where(likeness[np.arange(len(latent)), best] >= least, best, new).astype(np.int32)
 
@@ -70,4 +76,6 @@ def _explained(own: Array, known: Array) -> float:
     """Share of a palette that another explains."""
     shared = min(len(own), len(known))
     mine, theirs = own[:shared] / max(own.sum(), 1), known[:shared] / max(known.sum(), 1)
+    if ((mine > 0) & (theirs > 0)).sum() < KINDS * (own > 0).sum():
+        return 0.0
     return float(np.minimum(mine, TOLERANCE * theirs).sum())
