@@ -13,7 +13,7 @@ import numpy as np
 from cortex.mapped import FOCUS, Mapped, MappedModel, focus_tokens
 from cortex.modules import habit, planner, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
-from cortex.modules.hippocampus.memory import met_of
+from cortex.modules.hippocampus.worlds import met_of
 from cortex.replay import moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
 
