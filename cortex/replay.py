@@ -104,6 +104,8 @@ def relearn(agent: Agent) -> None:
         memory.largest_reward = max(memory.largest_reward, float(np.abs(episode.reward).max(initial=0)))
         if row < len(kept):
             memory.credit(episode, numbers[row], code[row])
+    if changed := memory.hold():  # nobody knew it when the rows were read
+        relearn_worlds(agent, changed)
 
 
 def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:

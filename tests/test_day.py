@@ -103,3 +103,21 @@ def test_the_table_of_the_day_is_made_by_one_command(
     (row,) = common.read_csv(out)
     assert row["games"] == "2" and told["rows"][0]["games"] == 2
     assert told["rows"][0]["first_win_over_h"]["value"] > 0
+
+
+@pytest.mark.slow
+def test_an_agent_that_was_saved_goes_on_as_the_one_that_lived(
+    life: tuple[Cortex, str, list[list[Played]]], tmp_path: Path
+) -> None:
+    learner, *_ = life
+    learner.save(tmp_path)
+    other = newborn()
+    other.load(tmp_path)
+    here, there = learner.agent.hippocampus, other.agent.hippocampus
+    assert there.held == here.held >= 0
+    for situation, world in enumerate(here.worlds):
+        assert world.motions is not None
+        assert there.motions(situation).held == here.held
+        assert there.world(situation).interactions.outcomes == world.interactions.outcomes
+    exams = [one.play(bodies(GAMES[1]), 6, 3) for one in (learner, other)]
+    assert exams[0] == exams[1]

@@ -360,11 +360,7 @@ class Hippocampus:
 
     def _find_self(self, situation: Array, before: Array, after: Array, action: Array) -> list[int]:
         """Look for the agent in the first steps of situations; those whose schema is another than before."""
-        changed, held = set(), self.held
-        for number, world in enumerate(self.worlds):
-            if world.motions is not None and world.motions.held != held:
-                world.motions = replace(world.motions, held=held, version=world.motions.version + held + 1)
-                changed.add(number)
+        changed = set(self.hold())
         for number in np.unique(situation).tolist():
             world = self.enter(number)
             if len(world.rows) >= FIRST:
@@ -374,6 +370,15 @@ class Hippocampus:
             if self._see_self(number):
                 changed.add(number)
         return sorted(changed)
+
+    def hold(self) -> list[int]:
+        """Look for what is held where the rows now say that it is shown; the situations in which that is news."""
+        changed, held = [], self.held
+        for number, world in enumerate(self.worlds):
+            if world.motions is not None and world.motions.held != held:
+                world.motions = replace(world.motions, held=held, version=world.motions.version + held + 1)
+                changed.append(number)
+        return changed
 
     def _see_self(self, situation: int) -> bool:
         """Find the schema of one situation from its first rows; True where it is another than before."""
