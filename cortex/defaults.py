@@ -51,7 +51,7 @@ class Hippocampus:
     reservoir: float = setting(0.2, "share of the capacity kept regardless of salience", least=0, most=1)
     levels: list[str] = setting(
         ["front carried", "front.0 front.2 carried.0"],
-        "keys of interactions from fine to coarse; .i = the i-th attribute of the token",
+        "keys by which interactions carry over, beside whole tokens; .i = the i-th attribute of the token",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -171,6 +171,12 @@ class MappedModel:
 
 
 @njit(cache=True)
+def signature(row: Any, column: Any, heading: Any, carried: Any, front: Any) -> Any:
+    """What is seen of a mapped scene at once, as one number: where the agent is, what it holds, what it faces."""
+    return (((row * 64 + column) * 4 + heading) << 42) + (carried << 21) + front
+
+
+@njit(cache=True)
 def _meet(
     cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...]
 ) -> tuple[Array, Array, Array, Array]:
@@ -237,7 +243,7 @@ def _follow(
         reached = after[row, 0] if step.any() and not went[row] else front[row]
         events[row, 0], events[row, 1], events[row, 2], events[row, 3] = verb[row], went[row] > 0, under, reached
         events[row, 4], events[row, 5:7], events[row, 7] = after[row, 1], about[root[node]], carried[node]
-        sign[row] = ((((to[0] % size) * 64 + to[1] % size) * 4 + to[2]) << 42) + (after[row, 1] << 21) + front[row]
+        sign[row] = signature(to[0] % size, to[1] % size, to[2], after[row, 1], front[row])
         key[row] = sign[row] * NAMES[3]
         for slot in range(CHANGES):
             if new_cell[row, slot] >= 0:
@@ -289,15 +295,9 @@ def _like(known: Array, at: int, code: int) -> int:
     return at
 
 
-def signature(pose: Array, carried: Array, front: Array) -> Array:
-    """What is seen of a mapped scene at once [M]: where the agent is, what it holds, what it faces."""
-    return np.asarray(
-        (((pose[:, 0] * 64 + pose[:, 1]) * 4 + pose[:, 2]) << 42) + (carried.astype(np.int64) << 21) + front
-    )
-
-
 def seen(place: Place) -> Array:
     """The signature [B] of the present, to be held against a plan's expectation."""
     size, ahead = place.cells.shape[1], place.ahead
     front = place.cells[np.arange(len(ahead)), ahead[:, 0], ahead[:, 1]]
-    return signature(place.pose % np.array([size, size, 4]), place.carried, front.astype(np.int64))
+    row, column, heading = (place.pose % np.array([size, size, 4])).T
+    return np.asarray(signature.py_func(row, column, heading, place.carried.astype(np.int64), front.astype(np.int64)))

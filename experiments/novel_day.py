@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import common
-from experiments.novel_peers import TRIES
+from experiments.novel_peers import TRIES, row
 
 FIRST = 10_000_000
 """Seed of the first game."""
@@ -58,14 +58,8 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         for told in pool.map(lambda one: live(*one), wanted):
             table.append(told)
-            common.write_csv(options.out, map(row, table), COLUMNS)
+            common.write_csv(options.out, (row(one, COLUMNS) for one in table), COLUMNS)
     common.last_line({"experiment": "novel_day", "quick": options.quick, "out": str(options.out), "rows": table})
-
-
-def row(told: dict[str, Any]) -> dict[str, Any]:
-    """One row of the table; a figure with an interval as text."""
-    flat = {**told, **{f"try_{k}": told["win_rate_by_try"][k] for k in TRIES}}
-    return {column: common.figure(flat[column]) for column in COLUMNS}
 
 
 if __name__ == "__main__":

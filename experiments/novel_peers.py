@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -120,11 +120,10 @@ def count(agent: str, difficulty: int, game: int, quick: bool) -> None:
     common.last_line({"agent": agent, "difficulty": difficulty, "game": game, "h": h, "steps": steps})
 
 
-def row(told: dict[str, Any]) -> dict[str, Any]:
-    """One row of the table; a figure with an interval as text."""
-    tries = told["win_rate_by_try"]
-    flat = {**told, **{f"try_{k}": tries[k] for k in TRIES}}
-    return {column: common.figure(flat[column]) for column in LIFE_COLUMNS}
+def row(told: dict[str, Any], columns: Sequence[str] = LIFE_COLUMNS) -> dict[str, Any]:
+    """One row of a table of lives; a figure with an interval as text."""
+    flat = {**told, **{f"try_{k}": told["win_rate_by_try"][k] for k in TRIES}}
+    return {column: common.figure(flat[column]) for column in columns}
 
 
 def summary(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Interactions:
 
     def __init__(self, codebook: Vocabulary, levels: Sequence[str], others: Sequence[Interactions] = ()) -> None:
         self.codebook, self.others = codebook, list(others)
-        self.names = [*PARTS, *levels, ""]
+        self.names = list(dict.fromkeys([*PARTS, *levels, ""]))
         self.levels = [[_field(name) for name in level.split()] for level in self.names]
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         for token, attribute in (part for level in self.levels for part in level):
@@ -158,11 +158,6 @@ class Interactions:
         for kind in kinds:
             wrong, asked = wrong + kind.wrong, asked + kind.asked
         return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0), kinds
-
-    def errors(self, verb: int, level: int) -> tuple[int, int]:
-        """How many interactions would be foretold wrongly from the others under the same key, and of how many."""
-        kind = self._tested(verb, level)
-        return kind.wrong, kind.asked
 
     def _tested(self, verb: int, level: int) -> Kind:
         """The groups of a verb and a level, each of their memories foretold from the others."""
