@@ -55,8 +55,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def ask(arguments: Sequence[str], cell: Path, logs: Path) -> dict[str, Any]:
     """The JSON object that ends the output of ``python`` with these arguments, one thread, what it tells in a log.
 
-    It is kept in the file ``cell``, and what an earlier run kept is not run again. Exits where the command fails.
+    It is kept in the file ``cell``, and what an earlier run kept is not run again. Exits where the command fails, and
+    where another command made the cell.
     """
+    asked = " ".join(["python", *arguments])
     if not cell.exists():
         progress(f"begins: {cell.stem}")
         for folder in (cell.parent, logs):
@@ -68,10 +70,13 @@ def ask(arguments: Sequence[str], cell: Path, logs: Path) -> dict[str, Any]:
         if done.returncode:
             sys.exit(f"error: {cell.stem} failed; its log is {log}")
         fresh = cell.with_suffix(".part")
-        fresh.write_text(done.stdout.splitlines()[-1] + "\n", encoding="utf-8")
+        answer = {"command": asked, **json.loads(done.stdout.splitlines()[-1])}
+        fresh.write_text(json.dumps(answer) + "\n", encoding="utf-8")
         fresh.replace(cell)
         progress(f"done: {cell.stem}")
     found: dict[str, Any] = json.loads(cell.read_text(encoding="utf-8"))
+    if found["command"] != asked:
+        sys.exit(f"error: {cell} came of another command ({found['command']}); delete it, or give another --out")
     return found
 
 

@@ -121,3 +121,11 @@ def test_an_agent_that_was_saved_goes_on_as_the_one_that_lived(
         assert there.world(situation).interactions.outcomes == world.interactions.outcomes
     exams = [one.play(bodies(GAMES[1]), 6, 3) for one in (learner, other)]
     assert exams[0] == exams[1]
+
+
+def test_a_cell_of_another_command_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    cell = tmp_path / "cell.json"
+    told = common.ask(["-c", "print('{\"a\": 1}')"], cell, tmp_path)
+    assert told["a"] == 1 and common.ask(["-c", "print('{\"a\": 1}')"], cell, tmp_path) == told
+    with pytest.raises(SystemExit, match="came of another command"):
+        common.ask(["-c", "print('{\"a\": 2}')"], cell, tmp_path)
