@@ -43,6 +43,14 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """What each action at each node led to; only what is picked becomes a scene."""
+
+    nodes: tuple[Array, ...]  # the columns of `Mapped` before
+    told: tuple[Array, Array, Array]  # [M * A] how it moved, [M * A, 3] codes reached, carried and behind before, after
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """What the learned model foretells of some rows."""
 
@@ -93,10 +101,8 @@ class MappedModel:
         none = np.full((bodies, CHANGES), -1, np.int64)
         return Mapped(np.arange(bodies), self.place.pose, self.place.carried.astype(np.int64), none, none)
 
-    def pick(self, children: Mapped, rows: Array) -> Mapped:
-        return Mapped(
-            children.root[rows], children.pose[rows], children.carried[rows], children.cell[rows], children.code[rows]
-        )
+    def pick(self, children: Followed, rows: Array) -> Mapped:
+        return Mapped(*_pick(self.cells, self.size, self.body, children.nodes, children.told, rows))
 
     def place_at(self, nodes: Mapped) -> Place:
         """The maps that imagined nodes stand for, one each."""
@@ -123,8 +129,8 @@ class MappedModel:
         went[turns | ~reaches], novelty[turns], after[turns] = 0, 0, met[turns]
         lost = (met[:, 0] == UNSEEN) & reaches  # what an unseen cell does cannot be imagined
 
-        told = _follow(self.cells, self.size, self.body, scene, verb, self.about, went, met, after)
-        event, ahead, sign, key, full = told[:5]
+        told = went, met, after
+        event, ahead, sign, key, full = _follow(self.cells, self.size, self.body, scene, verb, self.about, told)
         chance, end, untried = self.world.events.predict(event)
         worth = np.full(len(action), self.worth)
         if learned is not None:
@@ -132,20 +138,14 @@ class MappedModel:
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
-        likely, stops = chance >= LIKELY, lost | full | (novelty >= OPAQUE) | (end >= LIKELY)
-        hoped = chance * worth
-        reward = np.where(likely, hoped, 0.0)
-        ended = stops.astype(float)
-        bonus = parts.novelty * novelty + parts.event * untried * self.hope[action] * (1 - end * (1 - chance))
-        bonus *= self.keen
-        if parts.event > 0:
-            bonus += np.where(likely, 0.0, hoped)
-        bonus = np.where(lost, 0.0, bonus + parts.frontier * (ahead == UNSEEN))
+        stops = lost | full | (novelty >= OPAQUE)
+        curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
+        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, ahead, curious)
 
         shape = (count, actions)
         return Expansion(
-            Mapped(*told[5:]), key.reshape(shape), reward.reshape(shape), ended.reshape(shape), novelty.reshape(shape),
-            bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
+            Followed(scene, told), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
+            novelty.reshape(shape), bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
         )  # fmt: skip
 
     def _learned(self, root: Array, action: Array, met: Array, under: Array, unknown: Array) -> Learned | None:
@@ -176,6 +176,10 @@ def signature(row: Any, column: Any, heading: Any, carried: Any, front: Any) -> 
     return (((row * 64 + column) * 4 + heading) << 42) + (carried << 21) + front
 
 
+# What follows is asked some thousand times a decision: plain loops over numbers, since each view of a row costs more
+# than what is done with it.
+
+
 @njit(cache=True)
 def _meet(
     cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...]
@@ -183,19 +187,20 @@ def _meet(
     """Each action at each node: codes reached, carried and behind [M * A, 3], code under the agent; whether it reaches
     a cell, whether it only turns."""
     (_, _, reach, _, turns), (root, pose, carried, cell, code) = body, nodes
-    actions = len(reach[0])
+    actions = reach.shape[1]
     met, under = np.zeros((len(root) * actions, 3), np.int64), np.zeros(len(root) * actions, np.int64)
     reaches, still = np.zeros(len(met), np.bool_), np.zeros(len(met), np.bool_)
-    for row in range(len(met)):
-        node, action = row // actions, row % actions
-        known, at, step = cells[root[node]], pose[node], reach[pose[node, 2], action]
-        under[row] = look(known, cell[node], code[node], _flat(at[0], at[1], size))
-        met[row, 1], still[row] = carried[node], turns[at[2], action]
-        reaches[row] = step.any()
-        if reaches[row]:
-            for far in (1, 2):
-                there = _flat(at[0] + far * step[0], at[1] + far * step[1], size)
-                met[row, 2 * far - 2] = look(known, cell[node], code[node], there)
+    for node in range(len(root)):
+        known, changed, now = cells[root[node]], cell[node], code[node]
+        here, heading = (pose[node, 0], pose[node, 1]), pose[node, 2]
+        ground = look(known, changed, now, _flat(*here, size))
+        for action in range(actions):
+            row, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
+            under[row], met[row, 1], still[row] = ground, carried[node], turns[heading, action]
+            reaches[row] = down != 0 or right != 0
+            if reaches[row]:
+                met[row, 0] = look(known, changed, now, _flat(here[0] + down, here[1] + right, size))
+                met[row, 2] = look(known, changed, now, _flat(here[0] + 2 * down, here[1] + 2 * right, size))
     return met, under, reaches, still
 
 
@@ -207,48 +212,114 @@ def _follow(
     nodes: tuple[Array, ...],
     verb: Array,
     about: Array,
-    went: Array,
-    met: Array,
-    after: Array,
+    told: tuple[Array, Array, Array],
 ) -> tuple[Array, ...]:
-    """What follows when each action at each node moves the agent as ``went`` says and makes ``after`` of ``met``.
+    """What follows when each action at each node moves the agent and makes other codes of those it met, as `Followed`
+    has it: events, codes in front, signs, keys, whether too much changed."""
+    (_, _, reach, facing, _), (root, pose, carried, cell, code), (went, met, after) = body, nodes, told
+    actions = reach.shape[1]
+    events, front, sign = np.zeros((len(met), 8), np.int64), np.zeros(len(met), np.int64), np.zeros(len(met), np.int64)
+    key, full = np.zeros(len(met), np.int64), np.zeros(len(met), np.bool_)
+    to, changed, now = np.zeros(3, np.int64), np.zeros(CHANGES, np.int64), np.zeros(CHANGES, np.int64)
+    for node in range(len(root)):
+        known, before = cells[root[node]], (pose[node], cell[node], code[node])
+        for action in range(actions):
+            row, heading = node * actions + action, pose[node, 2]
+            full[row] = _become(known, size, body, before, action, (went, met, after), row, (to, changed, now))
+            front[row] = look(known, changed, now, _flat(to[0] + facing[to[2], 0], to[1] + facing[to[2], 1], size))
+            acts = reach[heading, action, 0] != 0 or reach[heading, action, 1] != 0
+            events[row, 0], events[row, 1] = verb[row], went[row] > 0
+            events[row, 2] = look(known, changed, now, _flat(to[0], to[1], size))
+            events[row, 3] = after[row, 0] if acts and not went[row] else front[row]
+            events[row, 4], events[row, 7] = after[row, 1], carried[node]
+            events[row, 5], events[row, 6] = about[root[node], 0], about[root[node], 1]
+            sign[row] = signature(to[0] % size, to[1] % size, to[2], after[row, 1], front[row])
+            key[row] = sign[row] * NAMES[3]
+            for slot in range(CHANGES):
+                if changed[slot] >= 0:
+                    key[row] += ((changed[slot] * NAMES[0]) ^ (now[slot] * NAMES[1])) * NAMES[2]
+    return events, front, sign, key, full
 
-    Events, codes in front, signs, keys, whether too much changed; then the scenes as in `Mapped`.
-    """
-    (go, turn, reach, facing, _), (root, pose, carried, cell, code) = body, nodes
-    actions, rows = len(reach[0]), len(met)
-    events, front, sign = np.zeros((rows, 8), np.int64), np.zeros(rows, np.int64), np.zeros(rows, np.int64)
-    key, full = np.zeros(rows, np.int64), np.zeros(rows, np.bool_)
-    new_root, new_pose, new_carried = np.zeros(rows, np.int64), np.zeros((rows, 3), np.int64), after[:, 1].copy()
-    new_cell, new_code = np.zeros((rows, CHANGES), np.int64), np.zeros((rows, CHANGES), np.int64)
-    for row in range(rows):
-        node, action = row // actions, row % actions
-        known, heading, step = cells[root[node]], pose[node, 2], reach[pose[node, 2], action]
-        place, to = _flat(pose[node, 0] + step[0], pose[node, 1] + step[1], size), new_pose[row]
-        new_root[row], to[:], new_cell[row], new_code[row] = root[node], pose[node], cell[node], code[node]
-        if went[row] == LEAPT:
-            there = _like(known, place, met[row, 0])
-            to[0], to[1] = there // size, there % size
-        elif went[row]:
-            to[0], to[1] = to[0] + go[heading, action, 0], to[1] + go[heading, action, 1]
-        to[2] = turn[heading, action]
 
-        full[row] = change(known, new_cell[row], new_code[row], place, met[row, 0], after[row, 0])
-        behind = _flat(pose[node, 0] + 2 * step[0], pose[node, 1] + 2 * step[1], size)
-        full[row] |= change(known, new_cell[row], new_code[row], behind, met[row, 2], after[row, 2])
+@njit(cache=True)
+def _pick(
+    cells: Array,
+    size: int,
+    body: tuple[Array, ...],
+    nodes: tuple[Array, ...],
+    told: tuple[Array, Array, Array],
+    rows: Array,
+) -> tuple[Array, ...]:
+    """The scenes, as in `Mapped`, at ``rows`` [n] of what `_follow` was told."""
+    (root, pose, _, cell, code), actions = nodes, body[0].shape[1]
+    new_root, new_pose, carried = np.empty(len(rows), np.int64), np.empty((len(rows), 3), np.int64), told[2][rows, 1]
+    new_cell, new_code = np.empty((len(rows), CHANGES), np.int64), np.empty((len(rows), CHANGES), np.int64)
+    for i, row in enumerate(rows):
+        node, scene = row // actions, (new_pose[i], new_cell[i], new_code[i])
+        new_root[i] = root[node]
+        _become(cells[root[node]], size, body, (pose[node], cell[node], code[node]), row % actions, told, row, scene)
+    return new_root, new_pose, carried, new_cell, new_code
 
-        here, ahead = _flat(to[0], to[1], size), _flat(to[0] + facing[to[2], 0], to[1] + facing[to[2], 1], size)
-        front[row] = look(known, new_cell[row], new_code[row], ahead)
-        under = look(known, new_cell[row], new_code[row], here)
-        reached = after[row, 0] if step.any() and not went[row] else front[row]
-        events[row, 0], events[row, 1], events[row, 2], events[row, 3] = verb[row], went[row] > 0, under, reached
-        events[row, 4], events[row, 5:7], events[row, 7] = after[row, 1], about[root[node]], carried[node]
-        sign[row] = signature(to[0] % size, to[1] % size, to[2], after[row, 1], front[row])
-        key[row] = sign[row] * NAMES[3]
-        for slot in range(CHANGES):
-            if new_cell[row, slot] >= 0:
-                key[row] += ((new_cell[row, slot] * NAMES[0]) ^ (new_code[row, slot] * NAMES[1])) * NAMES[2]
-    return events, front, sign, key, full, new_root, new_pose, new_carried, new_cell, new_code
+
+@njit(cache=True)
+def _become(
+    known: Array,
+    size: int,
+    body: tuple[Array, ...],
+    before: tuple[Array, Array, Array],
+    action: int,
+    told: tuple[Array, Array, Array],
+    row: int,
+    scene: tuple[Array, Array, Array],
+) -> bool:
+    """Write into ``scene`` the pose and the changed cells that follow from those ``before``; True where too much
+    changed."""
+    (go, turn, reach, _, _), (pose, cell, code), (went, met, after), (to, changed, now) = body, before, told, scene
+    for slot in range(CHANGES):
+        changed[slot], now[slot] = cell[slot], code[slot]
+    down, right = reach[pose[2], action, 0], reach[pose[2], action, 1]
+    place = _flat(pose[0] + down, pose[1] + right, size)
+    to[0], to[1], to[2] = pose[0], pose[1], turn[pose[2], action]
+    if went[row] == LEAPT:
+        there = _like(known, place, met[row, 0])
+        to[0], to[1] = there // size, there % size
+    elif went[row]:
+        to[0], to[1] = pose[0] + go[pose[2], action, 0], pose[1] + go[pose[2], action, 1]
+    full = change(known, changed, now, place, met[row, 0], after[row, 0])
+    behind = _flat(pose[0] + 2 * down, pose[1] + 2 * right, size)
+    return change(known, changed, now, behind, met[row, 2], after[row, 2]) or full
+
+
+@njit(cache=True)
+def _weigh(
+    chance: Array,
+    worth: Array,
+    end: Array,
+    novelty: Array,
+    untried: Array,
+    lost: Array,
+    stops: Array,
+    ahead: Array,
+    curious: tuple[float, Array, float],
+) -> tuple[Array, Array, Array]:
+    """Reward that is counted on [M * A], whether the line stops [M * A], and worth of finding out [M * A]; ``curious``:
+    about what things do, by action about what pays, about what was never seen."""
+    things, events, frontier = curious
+    reward, ended, bonus = np.zeros(len(chance)), np.empty(len(chance)), np.zeros(len(chance))
+    for row in range(len(chance)):
+        hope = events[row % len(events)]
+        ended[row] = 1.0 if stops[row] or end[row] >= LIKELY else 0.0
+        if chance[row] >= LIKELY:
+            reward[row] = chance[row] * worth[row]
+        elif hope > 0:
+            bonus[row] = chance[row] * worth[row]
+        if lost[row]:
+            bonus[row] = 0
+            continue
+        bonus[row] += things * novelty[row] + frontier * (ahead[row] == UNSEEN)
+        if untried[row]:
+            bonus[row] += hope * (1 - end[row] * (1 - chance[row]))
+    return reward, ended, bonus
 
 
 @njit(cache=True)

@@ -89,44 +89,74 @@ def search(
     best_leaf = np.full((bodies, 2), -1)  # layer, row
     paid = np.zeros(bodies)
     spent = np.zeros(bodies, np.int64)
+    lead = best, best_sets, best_leaf, paid, spent
 
-    body, nodes = np.arange(bodies), roots
-    weight, gained = np.ones(bodies), np.zeros(bodies)
-    first = np.zeros((bodies, actions), bool)  # root actions that begin a best line to the node
+    nodes = roots
     room = 1 << (2 * bodies * min(simulations, width * depth)).bit_length()
     table = np.zeros(room, np.int64), np.zeros(room), np.zeros(room)  # key, weight (0: free), gained
-    layers: list[tuple[Array, Array, Array]] = []  # parent row, action, sign of each node of a layer
+    first = np.zeros((bodies, actions), bool)  # root actions that begin a best line to the node
+    layer: tuple[Array, ...] = (
+        np.arange(bodies),
+        np.ones(bodies),
+        np.zeros(bodies),
+        first,
+    )  # body, weight, gained, first
+    layers: list[tuple[Array, Array]] = []  # signs [M * A] of the children of a layer, those that stay
 
     for level in range(depth):
-        if len(body) == 0:
+        if len(layer[0]) == 0:
             break
-        np.add.at(spent, body, 1)
         e = model.expand(nodes)
-        gain = gained[:, None] + weight[:, None] * (1 - e.novelty) * e.reward
-        on = discount * weight[:, None] * (1 - e.novelty) * (1 - e.end)
-        stop = gain + weight[:, None] * e.bonus + on * e.value
-        starts = np.repeat(first, actions, axis=0) if level else np.tile(np.eye(actions, dtype=bool), (len(body), 1))
-
-        owner = np.repeat(body, actions)
-        _lead(level, owner, stop.ravel(), gain.ravel(), starts, best, best_sets, best_leaf, paid)
-        layers.append(
-            (np.repeat(np.arange(len(body)), actions), np.tile(np.arange(actions), len(body)), e.sign.ravel())
-        )
-
-        child_gain, child_weight = gain.ravel(), on.ravel()
-        hope = child_gain + child_weight * model.top
-        rows = np.flatnonzero((child_weight > LEAST) & (hope > best[owner] + TIE) & (spent < simulations)[owner])
-        key = e.key.ravel()[rows] * np.int64(1_000_003) + owner[rows]
-        order = np.lexsort((-(child_weight + child_gain)[rows], key))
-        rows, merged, key = _distinct(rows[order], key[order], child_weight, child_gain, starts, table)
-        chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, simulations - spent))
-        rows, merged, key = rows[chosen], merged[chosen], key[chosen]
-        _enter(table, key, child_weight[rows], child_gain[rows])
-        body, nodes = owner[rows], model.pick(e.children, rows)
-        weight, gained, first = child_weight[rows], child_gain[rows], merged
-        layers[-1] = (*layers[-1], rows)  # type: ignore[assignment]
+        told = e.key, e.reward, e.end, e.novelty, e.bonus, e.value
+        rows, layer = _step(level, layer, told, lead, table, model.top, discount, simulations, width)
+        nodes = model.pick(e.children, rows)
+        layers.append((e.sign, rows))
 
     return _read(plan, best, best_sets, best_leaf, paid, spent, layers)
+
+
+@njit(cache=True)
+def _step(
+    level: int,
+    layer: tuple[Array, ...],
+    told: tuple[Array, ...],
+    lead: tuple[Array, ...],
+    table: tuple[Array, Array, Array],
+    top: float,
+    discount: float,
+    simulations: int,
+    width: int,
+) -> tuple[Array, tuple[Array, ...]]:
+    """Note the best lines that end in an expanded layer, and choose which children [n of M * A] make the next one."""
+    (body, weight, gained, first), (best, sets, leaf, paid, spent) = layer, lead
+    keys, reward, end, novelty, bonus, value = told
+    count, actions = keys.shape
+    owner, key = np.empty(count * actions, np.int64), np.empty(count * actions, np.int64)
+    on, gain, stop = np.empty(len(key)), np.empty(len(key)), np.empty(len(key))
+    starts = np.zeros((len(key), actions), np.bool_)
+    for node in range(count):
+        spent[body[node]] += 1
+        for action in range(actions):
+            row, sure = node * actions + action, weight[node] * (1 - novelty[node, action])
+            owner[row], key[row] = body[node], keys[node, action] * 1_000_003 + body[node]
+            gain[row] = gained[node] + sure * reward[node, action]
+            on[row] = discount * sure * (1 - end[node, action])
+            stop[row] = gain[row] + weight[node] * bonus[node, action] + on[row] * value[node, action]
+            if level:
+                starts[row] = first[node]
+            else:
+                starts[row, action] = True
+    _lead(level, owner, stop, gain, starts, best, sets, leaf, paid)
+
+    hope = gain + on * top
+    rows = np.flatnonzero((on > LEAST) & (hope > best[owner] + TIE) & (spent < simulations)[owner])
+    rows = rows[np.argsort(-(on + gain)[rows], kind="mergesort")]
+    rows = rows[np.argsort(key[rows], kind="mergesort")]
+    rows, merged = _distinct(rows, key, on, gain, starts, table)
+    chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, simulations - spent))
+    rows = rows[chosen]
+    _enter(table, key[rows], on[rows], gain[rows])
+    return rows, (owner[rows], on[rows], gain[rows], merged[chosen])
 
 
 @njit(cache=True)
@@ -161,43 +191,44 @@ def _lead(
 @njit(cache=True)
 def _distinct(
     rows: Array, key: Array, weight: Array, gained: Array, starts: Array, table: tuple[Array, Array, Array]
-) -> tuple[Array, Array, Array]:
-    """One row a key, the best; its root actions are those of all rows as good as it. ``rows`` come sorted by ``key``,
+) -> tuple[Array, Array]:
+    """One row a key, the best; its root actions are those of all rows as good as it. ``rows`` come sorted by their key,
     the best first; those that the ``table`` outdoes are left out.
 
     A row that the best outdoes in weight or in gain alone stays beside it: which of the two is better shows only later.
     """
-    found, names = np.empty_like(rows), np.empty_like(key)
+    found, waiting = np.empty_like(rows), rows.copy()
     merged = np.zeros((len(rows), starts.shape[1]), np.bool_)
-    number, waiting = 0, len(rows)
-    while waiting:
-        left, last, lead = 0, key[0], -1
-        for i in range(waiting):
-            row, name = rows[i], key[i]
-            if lead < 0 or name != last:
-                lead, last = row, name
-                found[number], names[number] = row, name
+    number, left = 0, len(rows)
+    while left:
+        later, lead = 0, -1
+        for i in range(left):
+            row = waiting[i]
+            if lead < 0 or key[row] != key[lead]:
+                lead = found[number] = row
                 number += 1
             if weight[row] >= weight[lead] - TIE and gained[row] >= gained[lead] - TIE:
                 merged[number - 1] |= starts[row]
             if weight[row] > weight[lead] + TIE or gained[row] > gained[lead] + TIE:
-                rows[left], key[left] = row, name
-                left += 1
-        waiting = left
+                waiting[later] = row
+                later += 1
+        left = later
     fresh = np.zeros(number, np.bool_)
     for i in range(number):
-        at = _slot(table, names[i])
+        at = _slot(table, key[found[i]])
         worse = weight[found[i]] <= table[1][at] + TIE and gained[found[i]] <= table[2][at] + TIE
         fresh[i] = table[1][at] == 0 or not worse
-    return found[:number][fresh], merged[:number][fresh], names[:number][fresh]
+    return found[:number][fresh], merged[:number][fresh]
 
 
+@njit(cache=True)
 def _most_promising(owner: Array, hope: Array, left: Array) -> Array:
-    """The rows that stay when each body may keep ``left`` [B] of them."""
-    order = np.lexsort((-hope, owner))
-    sorted_owner = owner[order]
-    begins = np.searchsorted(sorted_owner, sorted_owner)
-    return np.sort(order[np.arange(len(order)) - begins < left[sorted_owner]])
+    """The rows that stay when each body may keep ``left`` [B] of them, in their order."""
+    stays, kept = np.zeros(len(owner), np.bool_), np.zeros(len(left), np.int64)
+    for row in np.argsort(-hope, kind="mergesort"):
+        stays[row] = kept[owner[row]] < left[owner[row]]
+        kept[owner[row]] += 1
+    return np.flatnonzero(stays)
 
 
 @njit(cache=True)
@@ -227,10 +258,10 @@ def _read(plan: Plan, best: Array, sets: Array, leaf: Array, paid: Array, spent:
     row = leaf[:, 1].copy()
     for level in range(length - 1, -1, -1):
         on = np.flatnonzero(leaf[:, 0] >= level)
-        parent, action, sign = layers[level][:3]
-        line[on, level], signs[on, level] = action[row[on]], sign[row[on]]
+        parent, line[on, level] = np.divmod(row[on], sets.shape[1])
+        signs[on, level] = layers[level][0].ravel()[row[on]]
         if level:
-            row[on] = layers[level - 1][3][parent[row[on]]]
+            row[on] = layers[level - 1][1][parent]
     # The first action of the line that is followed is the one acted on, so it belongs to the set.
     weights = np.where(found[:, None], sets / np.maximum(1, sets.sum(axis=1, keepdims=True)), plan.weights).astype(
         np.float32

@@ -51,7 +51,7 @@ def statistics(agent: cortex.Agent) -> dict[str, Any]:
         "events": {
             (s, *w.events.features[at].tolist()): w.events.counts[at]
             for s, w in enumerate(worlds)
-            for at in w.events._index.values()
+            for at in range(len(w.events))
         },
         "walked": {(s, code): times for s, w in enumerate(worlds) for code, times in w.walked.items()},
         "shows": {s: w.shows for s, w in enumerate(worlds)},

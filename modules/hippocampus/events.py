@@ -8,15 +8,17 @@ model averaging, Hoeting et al. 1999). All of it is a closed form of counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.special import betaln
+from numba import njit
+from scipy.special import gammaln
 
 from cortex.types import Array
 
-from .memo import Memo
+from .memo import NONE, Index, Memo, find, room
 
 FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held")
 """What an event is described by: the kind of action; what is under the agent, reached and carried by it afterwards, and
@@ -27,11 +29,14 @@ PRIOR = (0.1, 0.6)
 """Beta prior of a chance: rare, and nearly sure where it holds."""
 PENALTY = 2.0
 """Log prior odds against each further feature of a hypothesis."""
+NEGLIGIBLE = 1e-9
+"""Weight of a hypothesis below which it is not asked."""
 
 SETS = [(*a, *s) for n in range(LARGEST + 1) for s in combinations(range(1, len(FEATURES)), n) for a in ((), (0,))]
-MEMBER = np.array([[f in s for s in SETS] for f in range(len(FEATURES))], np.int64)  # [features, sets]
+MEMBERS = np.array([[*s, *(NONE,) * (LARGEST + 1 - len(s))] for s in SETS])  # [sets, LARGEST + 1]
 SIZE = np.array([len(s) for s in SETS])
-NAMES = np.random.default_rng(7).integers(1, 2**62, (len(FEATURES) + 1, len(SETS)), dtype=np.int64) | 1
+NAMES = np.random.default_rng(7).integers(1, 2**62, len(FEATURES) + 2, dtype=np.int64) | 1
+LOG_GAMMA = gammaln(np.arange(1 << 12) + np.array([PRIOR[0], PRIOR[1], PRIOR[0] + PRIOR[1]])[:, None])  # of counts
 
 
 class Events:
@@ -39,39 +44,57 @@ class Events:
 
     def __init__(self, others: Sequence[Events] = ()) -> None:
         self.others = list(others)
-        self.attempts: dict[int, Array] = {}  # by action: distinct attempts, and those that ever paid
-        self._index: dict[bytes, int] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what this world taught."""
+        self.attempts = np.zeros((0, 2))  # by action: distinct attempts, and those that ever paid
+        self._events, self._attempts = Index(), Index()
+        self._paid = np.zeros(0, bool)  # whether a distinct attempt ever paid
         self.features = np.zeros((0, len(FEATURES)), np.int64)
         self.counts = np.zeros((0, 4))  # times, rewarded, ended, sum of reward
+        self._cells, self._owner = Index(), np.zeros(0, np.int64)  # the hypothesis that each cell is of
+        self._pair = Index()  # a cell and an action
+        self._cell, self._action = np.zeros(0, np.int64), np.zeros(0, np.int64)  # of each pair
+        self._pairs = np.zeros((0, len(SETS)), np.int64)  # of each event
         self._stale = True
-        self._exact: dict[int, bool] = {}  # whether a distinct attempt ever paid
         self._memo = Memo(3)  # chance of reward, chance of an end, untried
 
     def __len__(self) -> int:
-        return len(self.features)
+        return self._events.size
 
     def learn(self, features: Array, reward: Array, ended: Array) -> None:
         """Count events: ``features`` [B, 8] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
-        features = np.ascontiguousarray(features, np.int64)
-        for row, key, exact in zip(range(len(features)), map(bytes, features), _exact(features).tolist(), strict=True):
-            at = self._index.get(key)
-            paid = float(reward[row] > 0)
-            if at is None:
-                at = self._index[key] = len(self._index)
-                if at >= len(self.counts):
-                    room = max(64, len(self.counts))
-                    self.features = np.concatenate([self.features, np.zeros((room, len(FEATURES)), np.int64)])
-                    self.counts = np.concatenate([self.counts, np.zeros((room, 4))])
-                self.features[at] = features[row]
-            self.counts[at] += (1, paid, ended[row], reward[row])
-            times = int(self.counts[at, 0])
-            if times & (times - 1) == 0 or not _pure(self.counts[at : at + 1])[0]:
+        features = features.astype(np.int64)
+        events, fresh = self._events.enter(_events(features))
+        attempts, new = self._attempts.enter(_attempts(features))
+        self.features, self.counts = room(self.features, len(self)), room(self.counts, len(self))
+        self._paid = room(self._paid, self._attempts.size)
+        self.attempts = room(self.attempts, 1 + int(features[:, 0].max(initial=0)))
+        self.features[events] = features
+        if len(fresh):
+            self._place(events[fresh], features[fresh])
+        np.add.at(self.attempts, (features[new, 0], 0), 1)
+        for row, (event, attempt) in enumerate(zip(events.tolist(), attempts.tolist(), strict=True)):
+            paid = bool(reward[row] > 0)
+            self.counts[event] += (1, paid, ended[row], reward[row])
+            times = int(self.counts[event, 0])
+            if times & (times - 1) == 0 or not _pure(self.counts[event : event + 1])[0]:
                 self._stale = True
-            known = self._exact.get(exact)
-            first = known is None, paid > 0 and not known
-            self._exact[exact] = bool(known) or paid > 0
-            action = int(features[row, 0])
-            self.attempts[action] = self.attempts.get(action, np.zeros(2)) + first
+            self.attempts[features[row, 0], 1] += paid and not self._paid[attempt]
+            self._paid[attempt] |= paid
+
+    def _place(self, events: Array, features: Array) -> None:
+        """Say in which cells new events [n] are counted."""
+        named = _cells(features)
+        cells, _ = self._cells.enter(named.ravel())
+        self._owner = room(self._owner, self._cells.size)
+        self._owner[cells] = np.tile(np.arange(len(SETS)), len(features))
+        pairs, _ = self._pair.enter((named + features[:, :1] * NAMES[-2]).ravel())
+        self._cell, self._action = room(self._cell, self._pair.size), room(self._action, self._pair.size)
+        self._cell[pairs], self._action[pairs] = cells, features[:, 0].repeat(len(SETS))
+        self._pairs = room(self._pairs, len(self))
+        self._pairs[events] = pairs.reshape(named.shape)
 
     @property
     def worth(self) -> float:
@@ -83,86 +106,125 @@ class Events:
         """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 8] -> three [M]."""
         if self._stale:
             self._fit()
-        told = self._memo(features @ NAMES[:-1, 0], lambda rows: self._predict(features[rows]))
+        told = self._memo(_events(features), lambda rows: self._predict(features[rows]))
         return told[:, 0], told[:, 1], told[:, 2] > 0
 
     def hope(self, action: Array) -> Array:
         """Chance [M] that what was not yet tried with ``action`` [M] pays, held against one half before anything was
         tried: 1 then, less with all that was tried in vain, here and in the worlds before."""
-        actions, at = np.unique(action, return_inverse=True)
-        told = []
-        for one in actions.tolist():
-            tried, paid = sum((world.attempts.get(one, np.zeros(2)) for world in (self, *self.others)), np.zeros(2))
-            told.append(2 * (paid + 1) / (tried + 2))
-        return np.minimum(np.array(told), 1.0)[at]
+        told = np.zeros((int(action.max(initial=0)) + 1, 2))
+        for world in (self, *self.others):
+            told[: len(world.attempts)] += world.attempts[: len(told)]
+        return np.asarray(np.minimum(2 * (told[action, 1] + 1) / (told[action, 0] + 2), 1.0))
 
     def explanations(self, most: int = 3) -> list[tuple[tuple[str, ...], float]]:
         """The feature sets that best explain reward, and their weights, for the action rewarded most often."""
         if self._stale:
             self._fit()
-        paid = np.bincount(self.features[:, 0], self.counts[:, 1]) if len(self.features) else np.zeros(1)
-        weights = self._weights[self._row(np.array([paid.argmax()]))[0], :, 0]
+        paid = np.bincount(self.features[:, 0], self.counts[:, 1]) if len(self) else np.zeros(1)
+        weights = self._weights[paid.argmax(), :, 0]
         return [(tuple(FEATURES[f] for f in SETS[s]), float(weights[s])) for s in np.argsort(-weights)[:most]]
 
     def _fit(self) -> None:
         """Weigh the hypotheses by the rows."""
-        n = len(self._index)
         self._memo.clear()
         self._stale = False
-        self._actions = np.unique(self.features[:n, 0])
-        rows = _steady(self.counts[:n])[:, :3]
-        row = np.searchsorted(self._actions, self.features[:n, 0])
-        cells, at = np.unique(_cells(self.features[:n]), return_inverse=True)
-        at = at.reshape(n, len(SETS))
-        pairs, pair = np.unique(at * max(1, len(self._actions)) + row[:, None], return_inverse=True)  # cells by action
-        own, all_rows = _sums(pair.ravel(), rows, len(pairs)), _sums(at.ravel(), rows, len(cells))
-        cell, action = np.divmod(pairs, max(1, len(self._actions)))
-        owner = np.zeros(len(cells), np.int64)
-        owner[at] = np.arange(len(SETS))
-
-        self._cells, self._chances = cells, np.zeros((len(cells) + 1, 2))
-        self._weights = np.zeros((len(self._actions) + 1, len(SETS), 2))
-        a, b = PRIOR
-        for which in (0, 1):
-            hits, times = all_rows[:, 1 + which], all_rows[:, 0]
-            others, other_times = hits[cell] - own[:, 1 + which], times[cell] - own[:, 0]
-            told = betaln(hits[cell] + a, times[cell] - hits[cell] + b) - betaln(others + a, other_times - others + b)
-            evidence = np.tile(-PENALTY * SIZE, (len(self._actions) + 1, 1)).astype(np.float64)
-            np.add.at(evidence, (action, owner[cell]), told)
-            weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
-            self._weights[..., which] = weights / weights.sum(axis=1, keepdims=True)
-            self._chances[:-1, which] = (hits + a) / (times + a + b)
-            self._chances[-1, which] = a / (a + b)
-
-    def _row(self, action: Array) -> Array:
-        """The row of the weights for each action; the last, the prior, for one never done."""
-        at = np.minimum(np.searchsorted(self._actions, action), max(0, len(self._actions) - 1))
-        known = (self._actions[at] == action) if len(self._actions) else np.zeros(len(action), bool)
-        return np.where(known, at, len(self._actions))
+        self._steady = rows = np.ascontiguousarray(_steady(self.counts[: len(self)])[:, :3])
+        shape = 1 + int(self.features[: len(self), 0].max(initial=0)), len(SETS), 2
+        places = self._pairs[: len(self)], self._cell[: self._pair.size], self._action[: self._pair.size]
+        self._chances, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
+        evidence -= (PENALTY * SIZE)[:, None]
+        weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+        self._weights = weights / weights.sum(axis=1, keepdims=True)
 
     def _predict(self, features: Array) -> Array:
-        keys = _cells(features)
-        at = np.minimum(np.searchsorted(self._cells, keys), max(0, len(self._cells) - 1))
-        found = (self._cells[at] == keys) if len(self._cells) else np.zeros(keys.shape, bool)
-        chances = self._chances[np.where(found, at, len(self._cells))]  # [M, sets, 2]
-        mean = (chances * self._weights[self._row(features[:, 0])]).sum(axis=1)
+        events, attempts = _events(features), _attempts(features)
+        fit = self._chances, self._weights, self._steady
+        tables = self._cells.table, self._events.table, self._attempts.table
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
-        untried = [key not in self._exact for key in _exact(features).tolist()]
-        same = np.array([self._index.get(key, -1) for key in map(bytes, np.ascontiguousarray(features, np.int64))])
-        rows = np.flatnonzero(same >= 0)  # a memory that fits overrides, the more often it was so
-        counts = _steady(self.counts[same[rows]])
-        mean[rows] = (counts[:, 1:3] + mean[rows]) / (counts[:, :1] + 1)
-        return np.column_stack([mean, untried])
+        return np.asarray(_foretell(features, events, attempts, tables, fit))
 
 
-def _sums(cell: Array, rows: Array, cells: int) -> Array:
-    """Counts [cells, 3] of the rows [n, 3], each of which lies in one cell of every hypothesis."""
-    return np.stack([np.bincount(cell, np.repeat(rows[:, c], len(SETS)), cells) for c in range(rows.shape[1])], axis=1)
+@njit(cache=True)
+def _evidence(
+    rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
+) -> tuple[Array, Array]:
+    """Chances of reward and of an end in each cell [cells + 1, 2], the last one not met before; and by how many nats
+    each hypothesis told the rows of each action [actions + 1, sets, 2] that any action did.
+
+    ``rows`` [n, 3]: times, rewarded, ended; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
+    """
+    own, whole = np.zeros((len(cell), 3)), np.zeros((len(owner) + 1, 3))
+    for row in range(len(rows)):
+        for s in range(pairs.shape[1]):
+            own[pairs[row, s]] += rows[row]
+    for pair in range(len(cell)):
+        whole[cell[pair]] += own[pair]
+    told = np.zeros((shape[0] + 1, shape[1], shape[2]))
+    for pair in range(len(cell)):
+        at = cell[pair]
+        for which in (0, 1):
+            times, hits = whole[at, 0], whole[at, 1 + which]
+            left, left_hits = times - own[pair, 0], hits - own[pair, 1 + which]
+            told[action[pair], owner[at], which] += _log_beta(hits, times) - _log_beta(left_hits, left)
+    chances = np.empty((len(whole), 2))
+    for which in (0, 1):
+        chances[:, which] = (whole[:, 1 + which] + PRIOR[0]) / (whole[:, 0] + PRIOR[0] + PRIOR[1])
+    return chances, told
 
 
+@njit(cache=True)
+def _log_beta(hits: float, times: float) -> float:
+    """Log of the beta function of counts and their prior."""
+    return _log_gamma(hits, 0) + _log_gamma(times - hits, 1) - _log_gamma(times, 2)
+
+
+@njit(cache=True)
+def _log_gamma(count: float, which: int) -> float:
+    """Log of the gamma function of a count and a prior: of a hit, of a miss, of both."""
+    if count < LOG_GAMMA.shape[1]:
+        return float(LOG_GAMMA[which, int(count)])
+    return math.lgamma(count + (PRIOR[0], PRIOR[1], PRIOR[0] + PRIOR[1])[which])
+
+
+@njit(cache=True)
+def _foretell(
+    features: Array, events: Array, attempts: Array, tables: tuple[tuple[Array, Array], ...], fit: tuple[Array, ...]
+) -> Array:
+    """Chances of reward and of an end by all hypotheses, and whether it was never tried [M, 3]."""
+    chances, weights, counts = fit
+    told, named = np.zeros((len(features), 3)), _cells(features)
+    for row in range(len(features)):
+        kind = min(features[row, 0], len(weights) - 1)
+        for s in range(named.shape[1]):
+            if max(weights[kind, s, 0], weights[kind, s, 1]) >= NEGLIGIBLE:
+                at = find(tables[0], named[row, s])
+                told[row, 0] += chances[at, 0] * weights[kind, s, 0]
+                told[row, 1] += chances[at, 1] * weights[kind, s, 1]
+        event = find(tables[1], events[row])
+        if event != NONE:  # a memory that fits overrides, the more often it was so
+            for which in (0, 1):
+                told[row, which] = (counts[event, 1 + which] + told[row, which]) / (counts[event, 0] + 1)
+        told[row, 2] = find(tables[2], attempts[row]) == NONE
+    return told
+
+
+@njit(cache=True)
 def _cells(features: Array) -> Array:
     """The cell [M, sets] into which each hypothesis sorts each event."""
-    return np.asarray((features[:, :, None] * (NAMES[:-1] * MEMBER)).sum(axis=1) + NAMES[-1])
+    cells = np.empty((len(features), len(MEMBERS)), np.int64)
+    for row in range(len(features)):
+        for s in range(len(MEMBERS)):
+            cells[row, s] = s * NAMES[-1]
+            for f in MEMBERS[s]:
+                if f != NONE:
+                    cells[row, s] += features[row, f] * NAMES[f]
+    return cells
+
+
+def _events(features: Array) -> Array:
+    """Identity [M] of an event."""
+    return np.asarray(features @ NAMES[: len(FEATURES)])
 
 
 def _pure(counts: Array) -> Array:
@@ -176,9 +238,10 @@ def _steady(counts: Array) -> Array:
     return np.where(_pure(counts)[:, None], counts * 2.0 ** np.floor(np.log2(times)) / times, counts)
 
 
-def _exact(features: Array) -> Array:
-    """Identity of an attempt: all but the situation, and what is under the agent only where it has just moved there."""
+def _attempts(features: Array) -> Array:
+    """Identity [M] of an attempt: all but the situation, and what is under the agent only where it has just moved
+    there."""
     kept = features.copy()
     kept[:, 2] *= kept[:, 1]
     kept[:, 6] = 0
-    return np.asarray((kept * NAMES[:-1, 1]).sum(axis=1))
+    return np.asarray(kept @ NAMES[: len(FEATURES)])

@@ -9,17 +9,17 @@ cross-validation: Stone 1974.)
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
+from numba import njit
 
 from cortex.types import Array, CortexError, Vocabulary
 
-from .memo import Memo
+from .memo import NONE, Index, Memo, find, room
 
 Key = tuple[int, int, int, int]
 """verb, code reached, code carried, code behind."""
@@ -46,6 +46,8 @@ STRENGTH = 2.0
 """How many answers under a key of its own the rate of its kind weighs."""
 PARTS = ("front carried", "front beyond", "front", "carried")
 """Keys that leave out one part or two, tried where the exact key is not known."""
+NAMES = np.random.default_rng(17).integers(1, 2**62, 32, dtype=np.int64) | 1
+"""Multipliers that make one number of several."""
 
 
 @dataclass
@@ -54,19 +56,6 @@ class Group:
 
     effects: Counter[Effect] = field(default_factory=Counter)  # how many of them each would explain
     members: dict[Key, tuple[Effect, ...]] = field(default_factory=dict)
-    answer: Effect | None = None  # what they foretell together; None where they do not agree
-    wrong: int = 0  # answers, when each is foretold from the others
-    asked: int = 0
-
-
-@dataclass
-class Kind:
-    """The groups of one verb and one level, and their wrong answers together."""
-
-    groups: dict[tuple[int, ...], Group] = field(default_factory=dict)
-    untested: set[tuple[int, ...]] = field(default_factory=set)  # those that changed since answers were counted
-    wrong: int = 0
-    asked: int = 0
 
 
 class Interactions:
@@ -78,16 +67,24 @@ class Interactions:
 
     def __init__(self, codebook: Vocabulary, levels: Sequence[str], others: Sequence[Interactions] = ()) -> None:
         self.codebook, self.others = codebook, list(others)
-        self.names = list(dict.fromkeys([*PARTS, *levels, ""]))
-        self.levels = [[_field(name) for name in level.split()] for level in self.names]
+        self.blocks = int(codebook.attributes(np.zeros(1, np.int32)).shape[-1])
+        names = list(dict.fromkeys([*PARTS, *levels, ""]))
+        self._fields = _fields(names, self.blocks)
+        self._prior = np.array([PRIOR.get(name, OTHER) for name in names])
+        self._version = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what this world taught."""
         self.outcomes: dict[Key, Counter[Outcome]] = {}
-        for token, attribute in (part for level in self.levels for part in level):
-            if attribute >= self._blocks:
-                raise CortexError(
-                    f"hippocampus.levels has the field {TOKENS[token]}.{attribute}, but a token has the attributes 0 "
-                    f"to {self._blocks - 1}."
-                )
-        self._kinds: list[defaultdict[int, Kind]] = [defaultdict(Kind) for _ in self.levels]  # of each level, by verb
+        self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
+        self._groups: list[Group] = []
+        self._names, self._kind = Index(), np.zeros((0, 2), np.int64)  # of each group: verb and level
+        self._answers = np.zeros((0, 1 + len(TOKENS) * self.blocks), np.int64)  # -1: its memories do not agree
+        self._trials = np.zeros((0, 2))  # wrong answers and all, when each of its memories is foretold from the others
+        self._untested: set[int] = set()
+        self.trials = np.zeros((0, len(self._fields), 2))  # the same of all groups of a verb and level
+        self._version, self._stamp = self._version + 1, -1
         self._memo = Memo(5)  # moved, front, carried, beyond, novelty
 
     def __len__(self) -> int:
@@ -104,27 +101,16 @@ class Interactions:
         for row, n in sorted(Counter(map(tuple, rows.tolist())).items()):
             key: Key = (row[0], row[1], row[2], row[3])
             outcome: Outcome = (row[4], row[5], row[6], row[7])
-            counts = self.outcomes.get(key)
-            if counts is None:
-                self.outcomes[key] = Counter({outcome: n})
-                self._enter(key, outcome)
-                continue
-            usual = _most(counts)[0]
+            counts = self.outcomes.setdefault(key, Counter())
+            usual = _most(counts)[0] if counts else None
             counts[outcome] += n
             if _most(counts)[0] != usual:
                 self._enter(key, _most(counts)[0])
 
     def predict(self, verb: Array, met: Array) -> tuple[Array, Array, Array]:
         """What would happen: how it moves [M], codes reached, carried and behind after [M, 3], novelty [M]."""
-        packed = (verb.astype(np.int64) << 54) | (met[:, 0].astype(np.int64) << 36) | (met[:, 1].astype(np.int64) << 18)
-        packed |= met[:, 2].astype(np.int64)
-
-        def ask(rows: Array) -> Array:
-            keys, tokens = np.column_stack([verb, met])[rows].tolist(), self.codebook.attributes(met[rows]).tolist()
-            rate = cache(self._rate)  # nothing is learned meanwhile
-            return np.array([self._predict(tuple(key), told, rate) for key, told in zip(keys, tokens, strict=True)])
-
-        told = self._memo(packed, ask)
+        self._calibrate()
+        told = self._memo(_keys(verb, met), lambda rows: self._predict(verb[rows], met[rows]))
         whole = told[:, :4].astype(np.int64)
         return whole[:, 0], whole[:, 1:], told[:, 4]
 
@@ -133,42 +119,45 @@ class Interactions:
         counts = self.outcomes.get((verb, front, carried, beyond))
         return 0 if counts is None else sum(counts.values())
 
-    def _predict(
-        self, key: Key, tokens: list[list[int]], rate: Callable[[int, int], tuple[float, list[Kind]]]
-    ) -> tuple[float, ...]:
-        counts = self.outcomes.get(key)
-        if counts is not None:
-            return *_most(counts)[0], 0.0
-        best: tuple[Effect, float] | None = None
-        for level, name in enumerate(self._names(key, tokens)):
-            group = self._kinds[level][key[0]].groups.get(name)
-            if group is None or group.answer is None:
-                continue
-            novelty = _novelty(*rate(key[0], level), name)
-            if best is None or novelty < best[1]:
-                best = group.answer, novelty
-        if best is None:
-            best = (1,) + (SAME,) * 3 * self._blocks, rate(key[0], len(self.levels) - 1)[0]
-        return *self._apply(best[0], key, tokens), best[1]
+    def _predict(self, verb: Array, met: Array) -> Array:
+        tokens = self.codebook.attributes(met)
+        told, after = _recall(
+            verb, met, tokens, self._fields, (*self._exact.table, self._usual),
+            (*self._names.table, self._answers, self._doubt), self._least,
+        )  # fmt: skip
+        rows, which = np.nonzero(told[:, 1:4] < 0)
+        if len(rows):
+            told[rows, 1 + which] = self.codebook.compose(after[rows, which])
+        return np.asarray(told)
 
-    def _rate(self, verb: int, level: int) -> tuple[float, list[Kind]]:
-        """How often answers of this level and verb were wrong, in this world and those before it; and these answers."""
-        wrong, asked = PRIOR.get(self.names[level], OTHER)
-        kinds = [world._tested(verb, level) for world in (self, *self.others)]
-        for kind in kinds:
-            wrong, asked = wrong + kind.wrong, asked + kind.asked
-        return max(wrong / asked, LEAST if level == len(self.levels) - 1 else 0), kinds
+    def _calibrate(self) -> None:
+        """How far to trust each answer: from how often answers under its key were wrong, held against those of its
+        level and verb, in this world and those before it."""
+        stamp = self._version + sum(world._version for world in self.others)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        self._memo.clear()
+        worlds = [world._tested() for world in (self, *self.others)]
+        told = np.tile(self._prior, (1 + max(map(len, worlds)), 1, 1))  # the last for all verbs without a row
+        for trials in worlds:
+            told[: len(trials)] += trials
+        rate = told[..., 0] / told[..., 1]
+        rate[:, -1] = np.maximum(rate[:, -1], LEAST)
+        self._least = rate[:, -1].copy()
+        size = len(self._groups)
+        of_kind, wrong, asked = rate[tuple(self._kind[:size].T)], *self._trials[:size].T
+        coarsest = self._kind[:size, 1] == rate.shape[1] - 1
+        self._doubt = np.where(coarsest, of_kind, (STRENGTH * of_kind + wrong) / (STRENGTH + asked))
 
-    def _tested(self, verb: int, level: int) -> Kind:
-        """The groups of a verb and a level, each of their memories foretold from the others."""
-        kind = self._kinds[level][verb]
-        for name in kind.untested:
-            group = kind.groups[name]
-            before = group.wrong, group.asked
-            group.wrong, group.asked = self._foretell(group, level)
-            kind.wrong, kind.asked = kind.wrong + group.wrong - before[0], kind.asked + group.asked - before[1]
-        kind.untested.clear()
-        return kind
+    def _tested(self) -> Array:
+        """Wrong answers and answers [verbs, levels, 2], each memory foretold from the others of its group."""
+        for number in self._untested:
+            (verb, level), before = self._kind[number], self._trials[number].copy()
+            self._trials[number] = self._foretell(self._groups[number], level)
+            self.trials[verb, level] += self._trials[number] - before
+        self._untested.clear()
+        return self.trials
 
     def _foretell(self, group: Group, level: int) -> tuple[int, int]:
         wrong = asked = 0
@@ -185,38 +174,33 @@ class Interactions:
             return None
         times = max(effects.values())
         effect = min((effect for effect, n in effects.items() if n == times), key=_complexity)
-        return effect if level == len(self.levels) - 1 or times >= AGREEMENT * number else None
+        return effect if level == self.trials.shape[1] - 1 or times >= AGREEMENT * number else None
 
     def _enter(self, key: Key, outcome: Outcome) -> None:
         """Put what one key comes to under all coarse keys, in the place of what it came to before."""
-        tokens = self._tokens(key)
-        effects = self._describe(outcome, tokens)
-        for level, name in enumerate(self._names(key, tokens)):
-            kind = self._kinds[level][key[0]]
-            group = kind.groups.setdefault(name, Group())
+        verb, met = np.array(key[:1]), np.array([key[1:]])
+        at = int(self._exact.enter(_keys(verb, met))[0][0])
+        self._usual = room(self._usual, at + 1)
+        self._usual[at] = outcome
+        tokens = self.codebook.attributes(met)
+        effects = self._describe(outcome, tokens[0].tolist())
+        self.trials = room(self.trials, key[0] + 1)
+        for level, name in enumerate(_names(verb, met, tokens, self._fields)[0]):
+            number = int(self._names.enter(name[None])[0][0])
+            if number == len(self._groups):
+                self._groups.append(Group())
+                self._kind, self._answers = room(self._kind, number + 1), room(self._answers, number + 1)
+                self._trials = room(self._trials, number + 1)
+                self._kind[number] = key[0], level
+            group = self._groups[number]
             group.effects.subtract(group.members.get(key, ()))
             group.effects.update(effects)
             group.effects = +group.effects
             group.members[key] = effects
-            group.answer = self._agreed(group.effects, len(group.members), level)
-            kind.untested.add(name)
-        self._memo.clear()
-
-    @property
-    def _blocks(self) -> int:
-        return int(self.codebook.attributes(np.zeros(1, np.int32)).shape[-1])
-
-    def _tokens(self, key: Key) -> list[list[int]]:
-        """The attributes of the tokens of a key."""
-        told: list[list[int]] = self.codebook.attributes(np.array(key[1:])).tolist()
-        return told
-
-    def _names(self, key: Key, tokens: list[list[int]]) -> list[tuple[int, ...]]:
-        """What is left of a key on each level."""
-        return [
-            (key[0], *(key[1 + token] if attribute < 0 else tokens[token][attribute] for token, attribute in level))
-            for level in self.levels
-        ]
+            agreed = self._agreed(group.effects, len(group.members), level)
+            self._answers[number] = -1 if agreed is None else agreed
+            self._untested.add(number)
+        self._version += 1
 
     def _describe(self, outcome: Outcome, tokens: list[list[int]]) -> tuple[Effect, ...]:
         """The effects that would explain an outcome: relative ones carry over to other tokens."""
@@ -227,36 +211,80 @@ class Interactions:
             found = [(*effect, *option) for effect in found for option in options]
         return tuple(found)
 
-    def _apply(self, effect: Effect, key: Key, tokens: list[list[int]]) -> tuple[int, int, int, int]:
-        if not any(effect[1:]):
-            return effect[0], key[1], key[2], key[3]
-        blocks = self._blocks
-        after = [
-            [_becomes(effect[1 + which * blocks + i], tokens, which, i) for i in range(blocks)]
-            for which in range(len(TOKENS))
-        ]
-        codes = self.codebook.compose(np.array(after))
-        same = [key[1 + which] if after[which] == tokens[which] else int(codes[which]) for which in range(len(TOKENS))]
-        return effect[0], same[0], same[1], same[2]
+
+@njit(cache=True)
+def _keys(verb: Array, met: Array) -> Array:
+    """Exact keys [M] as numbers."""
+    keys = np.empty(len(verb), np.int64)
+    for row in range(len(verb)):
+        keys[row] = verb[row] * NAMES[0] + met[row, 0] * NAMES[1] + met[row, 1] * NAMES[2] + met[row, 2] * NAMES[3]
+    return keys
 
 
-def _novelty(rate: float, kinds: list[Kind], name: tuple[int, ...]) -> float:
-    """Chance that an answer is wrong: from how often answers under the same key were, held against the ``rate`` of all
-    of its kind."""
-    if len(name) == 1:
-        return rate
-    wrong, asked = STRENGTH * rate, STRENGTH
-    for kind in kinds:
-        group = kind.groups.get(name)
-        if group is not None:
-            wrong, asked = wrong + group.wrong, asked + group.asked
-    return wrong / asked
+@njit(cache=True)
+def _names(verb: Array, met: Array, tokens: Array, fields: Array) -> Array:
+    """What is left of the keys on each level, as numbers [M, levels]; ``tokens`` [M, 3, blocks] their attributes."""
+    names = np.empty((len(verb), len(fields)), np.int64)
+    for row in range(len(verb)):
+        for level in range(len(fields)):
+            name = verb[row] * NAMES[0] + level * NAMES[1]
+            for at in range(fields.shape[1]):
+                token, attribute = fields[level, at]
+                if token < 0:
+                    break
+                value = met[row, token] if attribute < 0 else tokens[row, token, attribute]
+                name += value * NAMES[2 + at]
+            names[row, level] = name
+    return names
 
 
-def _becomes(operation: int, tokens: list[list[int]], which: int, attribute: int) -> int:
-    if operation == SAME:
-        return tokens[which][attribute]
-    return tokens[operation - 1][attribute] if operation < VALUE else operation - VALUE
+@njit(cache=True)
+def _recall(
+    verb: Array,
+    met: Array,
+    tokens: Array,
+    fields: Array,
+    exact: tuple[Array, Array, Array],
+    coarse: tuple[Array, Array, Array, Array],
+    least: Array,
+) -> tuple[Array, Array]:
+    """Moved, codes after, novelty [M, 5], a code -1 where it has to be composed of the attributes after [M, 3, blocks].
+
+    ``exact``: the table of exact keys and their outcomes; ``coarse``: that of coarse keys, their effects and how
+    doubtful they are; ``least``: by verb, how novel is what no key foretells.
+    """
+    known, slots, usual = exact
+    named, places, answers, doubt = coarse
+    told, after = np.empty((len(verb), 5)), tokens.copy()
+    names, keys, effect = _names(verb, met, tokens, fields), _keys(verb, met), np.zeros(answers.shape[1], np.int64)
+    for row in range(len(verb)):
+        told[row, 1:4] = met[row]
+        at = find((known, slots), keys[row])
+        if at != NONE:
+            told[row, :4], told[row, 4] = usual[at], 0
+            continue
+        told[row, 4] = np.inf
+        for level in range(len(fields)):
+            number = find((named, places), names[row, level])
+            if number != NONE and answers[number, 0] >= 0 and doubt[number] < told[row, 4]:
+                effect[:], told[row, 4] = answers[number], doubt[number]
+        if np.isinf(told[row, 4]):
+            effect[:], effect[0], told[row, 4] = SAME, 1, least[min(verb[row], len(least) - 1)]
+        told[row, 0] = effect[0]
+        blocks = tokens.shape[2]
+        for which in range(tokens.shape[1]):
+            for i in range(blocks):
+                operation = effect[1 + which * blocks + i]
+                if operation >= VALUE:
+                    after[row, which, i] = operation - VALUE
+                elif operation != SAME:
+                    after[row, which, i] = tokens[row, operation - 1, i]
+            if (after[row, which] != tokens[row, which]).any():
+                told[row, 1 + which] = -1
+                for other in range(tokens.shape[1]):
+                    if (after[row, which] == tokens[row, other]).all():
+                        told[row, 1 + which] = met[row, other]
+    return told, after
 
 
 def _options(tokens: list[list[int]], which: int, after: list[int]) -> list[Effect]:
@@ -286,6 +314,21 @@ def _order(which: int) -> list[int]:
 def _most(counts: Counter[Entry]) -> tuple[Entry, int]:
     """The most frequent entry and its count; ties go to the smallest, so that the order of learning does not matter."""
     return min(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _fields(names: Sequence[str], blocks: int) -> Array:
+    """Token and attribute (-1: all of it) of each field of each level [levels, most, 2], -1 -1 behind the last."""
+    told = [[_field(name) for name in level.split()] for level in names]
+    fields = np.full((len(told), max(1, *map(len, told)), 2), -1)
+    for level, parts in enumerate(told):
+        for at, (token, attribute) in enumerate(parts):
+            if attribute >= blocks:
+                raise CortexError(
+                    f"hippocampus.levels has the field {TOKENS[token]}.{attribute}, but a token has the attributes 0 "
+                    f"to {blocks - 1}."
+                )
+            fields[level, at] = token, attribute
+    return fields
 
 
 def _field(name: str) -> tuple[int, int]:

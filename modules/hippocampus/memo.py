@@ -1,16 +1,45 @@
-"""A memo: answers kept by key, so that imagination asks each question once."""
+"""Looking up by key, many keys at once: numbers for keys, and answers that are kept, so that imagination asks each
+question once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
+from numba import njit
 
 from cortex.types import Array
 
+NONE = -1
+ROOM = 64
+
+
+class Index:
+    """Numbers 64-bit keys in the order of their first appearance, by open addressing."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.keys, self.slots = np.zeros(ROOM, np.int64), np.full(4 * ROOM, NONE, np.int32)
+
+    @property
+    def table(self) -> tuple[Array, Array]:
+        """What `find` looks in."""
+        return self.keys, self.slots
+
+    def enter(self, keys: Array) -> tuple[Array, Array]:
+        """The numbers [M] of ``keys`` [M], and an index [n] of each key that was new."""
+        if self.size + len(keys) > len(self.keys):
+            known = self.keys[: self.size]
+            self.keys = np.zeros(2 * (self.size + len(keys)), np.int64)
+            self.slots = np.full(1 << (3 * len(self.keys)).bit_length(), NONE, np.int32)
+            _enter(self.table, 0, known)
+        at, new = _enter(self.table, self.size, keys)
+        self.size += len(new)
+        return at, new
+
 
 class Memo:
-    """Rows of ``width`` numbers by 64-bit key. Many keys are looked up at once, by bisection."""
+    """Rows of ``width`` numbers by 64-bit key."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -18,24 +47,55 @@ class Memo:
 
     def clear(self) -> None:
         """Forget all answers."""
-        self._keys = np.zeros(0, np.int64)
-        self._rows = np.zeros((0, self.width))
+        self._index, self._rows = Index(), np.zeros((ROOM, self.width))
 
     def __call__(self, keys: Array, ask: Callable[[Array], Array]) -> Array:
         """The answers [M, width] to ``keys`` [M]; ``ask``: an index of each key that is new [n] -> [n, width]."""
-        at, known = self._find(keys)
-        if not known.all():
-            lost = np.flatnonzero(~known)
-            fresh, first = np.unique(keys[lost], return_index=True)
-            merged = np.concatenate([self._keys, fresh])
-            order = np.argsort(merged, kind="stable")
-            self._rows = np.concatenate([self._rows, ask(lost[first])])[order]
-            self._keys = merged[order]
-            at, _ = self._find(keys)
+        at, new = self._index.enter(keys)
+        if len(new):
+            self._rows = room(self._rows, self._index.size)
+            try:
+                self._rows[at[new]] = ask(new)
+            except BaseException:
+                self.clear()  # the keys are entered, and have no answers
+                raise
         return np.asarray(self._rows[at])
 
-    def _find(self, keys: Array) -> tuple[Array, Array]:
-        if not len(self._keys):
-            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return at, self._keys[at] == keys
+
+def room(array: Array, size: int) -> Array:
+    """An array with room for ``size`` rows, twice as long as before if it has to grow."""
+    if size <= len(array):
+        return array
+    grown = np.zeros((max(size, 2 * len(array), ROOM), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+@njit(cache=True)
+def find(table: tuple[Array, Array], key: int) -> int:
+    """The number of a key in the table of an `Index`, NONE where it is new."""
+    keys, slots = table
+    return int(slots[_slot(keys, slots, key)])
+
+
+@njit(cache=True)
+def _enter(table: tuple[Array, Array], size: int, added: Array) -> tuple[Array, Array]:
+    keys, slots = table
+    at, new, fresh = np.empty(len(added), np.int64), np.empty(len(added), np.int64), 0
+    for row in range(len(added)):
+        slot = _slot(keys, slots, added[row])
+        if slots[slot] == NONE:
+            slots[slot], keys[size + fresh], new[fresh] = size + fresh, added[row], row
+            fresh += 1
+        at[row] = slots[slot]
+    return at, new[:fresh]
+
+
+@njit(cache=True)
+def _slot(keys: Array, slots: Array, key: int) -> int:
+    """The slot in which the number of a key stands, or would stand."""
+    last = len(slots) - 1
+    at = (key ^ (key >> 31)) * 0x1E3779B97F4A7C15 >> 20 & last
+    while slots[at] != NONE and keys[slots[at]] != key:
+        at = (at + 1) & last
+    return at
