@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, Percept, Scene
@@ -14,6 +16,19 @@ PRESENCE = {"vector": 1.0, "symbol": 0.0, "grid": 0.0, "text": 0.0}
 
 CHUNK = 8
 """Bodies pooled at once: few enough that what lies in between stays in the processor's cache."""
+
+LAYOUTS = 16
+"""Layouts whose gates are kept, the latest: an environment has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How the tokens of one sense are gated where they stand; one row does for all bodies that share a layout."""
+
+    sense: int
+    span: slice  # of the scene's tokens, from the first to the last of this sense
+    mine: Array  # [B or 1, n] bool, those of them that are of this sense
+    where: Array  # [B or 1, n, D] float32
 
 
 class Multimodal:
@@ -34,34 +49,57 @@ class Multimodal:
             self._presence[number] = (PRESENCE[name] * draw.standard_normal(width)).astype(np.float32)
             self._frequency[number] = (draw.standard_normal((COORDINATES, width)) / NEAR[name]).astype(np.float32)
             self._phase[number] = draw.uniform(0, 2 * np.pi, width).astype(np.float32)
+        self._gated: dict[tuple[bytes, bytes], list[Gate]] = {}
 
     def __call__(self, scene: Scene) -> Percept:
         """Pool a scene. Tokens where the mask is False do not count."""
         latent = np.zeros((scene.bodies, self.width), np.float32)
-        for number in self._what:
-            of_sense = scene.mask & (scene.modality == number)
-            columns = np.flatnonzero(of_sense.any(axis=0))
-            if columns.size:
-                span = slice(columns[0], columns[-1] + 1)
-                latent += _unit(self._pool(number, scene.tokens[:, span], scene.position[:, span], of_sense[:, span]))
+        for gate in self._gates(scene.position, scene.modality):
+            mask = scene.mask[:, gate.span] & gate.mine
+            if mask.any():
+                latent += _unit(self._pool(gate, scene.tokens[:, gate.span], mask))
         return Percept(_unit(latent))
 
-    def _pool(self, number: int, tokens: Array, position: Array, mask: Array) -> Array:
+    def _pool(self, gate: Gate, tokens: Array, mask: Array) -> Array:
         """Sum over the tokens of one sense of what, gated by where: [B, D]."""
-        if (position == position[:1]).all():
-            position = position[:1]
-        where = np.cos(position @ self._frequency[number] + self._phase[number])
-        pooled = np.empty((len(tokens), self.width), np.float32)
+        known, pooled = mask[:, None].astype(np.float32), np.empty((len(tokens), 1, self.width), np.float32)
         for start in range(0, len(tokens), CHUNK):
             some = slice(start, start + CHUNK)
-            what = tokens[some] @ self._what[number]
-            what += self._presence[number]
-            what *= where[some] if len(where) > 1 else where
-            pooled[some] = (mask[some, None].astype(np.float32) @ what)[:, 0]
-        return pooled
+            what = tokens[some] @ self._what[gate.sense]
+            what += self._presence[gate.sense]
+            what *= gate.where[some] if len(gate.where) > 1 else gate.where
+            np.matmul(known[some], what, out=pooled[some])
+        return pooled[:, 0]
+
+    def _gates(self, position: Array, modality: Array) -> list[Gate]:
+        """The gate of each sense that is there; kept where all bodies share one layout."""
+        if not (_shared(position) and _shared(modality)):
+            return self._make(position, modality)
+        position, modality = position[:1], modality[:1]
+        layout = position.tobytes(), modality.tobytes()
+        if layout not in self._gated:
+            while len(self._gated) >= LAYOUTS:
+                del self._gated[next(iter(self._gated))]
+            self._gated[layout] = self._make(position, modality)
+        return self._gated[layout]
+
+    def _make(self, position: Array, modality: Array) -> list[Gate]:
+        gates = []
+        for sense in self._what:
+            columns = np.flatnonzero((modality == sense).any(axis=0))
+            if columns.size:
+                span = slice(columns[0], columns[-1] + 1)
+                where = np.cos(position[:, span] @ self._frequency[sense] + self._phase[sense])
+                gates.append(Gate(sense, span, modality[:, span] == sense, where))
+        return gates
+
+
+def _shared(array: Array) -> bool:
+    """Whether all rows are equal; a broadcast one is known to be without looking."""
+    return len(array) == 1 or array.strides[0] == 0 or bool((array == array[:1]).all())
 
 
 def _unit(latent: Array) -> Array:
     """Scale rows [B, D] to unit norm; rows of zeros stay."""
-    norm = np.linalg.norm(latent, axis=1, keepdims=True)
+    norm = np.sqrt((latent * latent).sum(axis=1, keepdims=True))
     return latent / np.where(norm > 1e-12, norm, 1)
