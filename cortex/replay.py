@@ -33,9 +33,9 @@ class Moment:
     latent_after: Array  # [n, D]
 
 
-def moments(agent: Agent, episodes: Sequence[Episode]) -> Iterator[Moment]:
+def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> Iterator[Moment]:
     """Every step of ``episodes``, those of one situation together, BATCH episodes at a time, in the order of their
-    steps."""
+    steps. Without ``around`` the scenes of the states are those that were seen, though there be a map."""
     context, multimodal = agent.context, agent.multimodal
     situations = np.array([episode.situation for episode in episodes])
     batches = [
@@ -54,8 +54,9 @@ def moments(agent: Agent, episodes: Sequence[Episode]) -> Iterator[Moment]:
         lengths = np.array([len(batch[i].action) for i in order])
         carry = context.initial(len(batch))
         codes = np.stack([batch[i].codes[0] for i in order])
-        percept = multimodal(context.scene(codes))
-        carry, before = context.step(carry, codes, percept, np.ones(len(batch), bool), motions)
+        scene = context.scene(codes)
+        percept = multimodal(scene)
+        carry, before = context.step(carry, codes, percept, np.ones(len(batch), bool), motions, scene, around)
         for t in range(int(lengths.max(initial=0))):
             live = int((lengths > t).sum())
             alive = order[:live]
@@ -63,8 +64,9 @@ def moments(agent: Agent, episodes: Sequence[Episode]) -> Iterator[Moment]:
             carry = replace(take(carry, slice(live)), action=action)
             codes = np.stack([batch[i].codes[t + 1] for i in alive])
             latent = percept.latent[:live]
-            percept = multimodal(context.scene(codes))
-            carry, after = context.step(carry, codes, percept, np.zeros(live, bool), motions)
+            scene = context.scene(codes)
+            percept = multimodal(scene)
+            carry, after = context.step(carry, codes, percept, np.zeros(live, bool), motions, scene, around)
             yield Moment(
                 rows=members[alive],
                 situation=np.full(live, situation, np.int32),
@@ -94,7 +96,7 @@ def relearn(agent: Agent) -> None:
     kept = [memory.store.read(number) for number in numbers]
     episodes = kept + memory.unfinished_episodes()
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
-    for m in moments(agent, episodes):
+    for m in moments(agent, episodes, around=False):
         memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after)
         for i, row in enumerate(m.rows):
             code[row][m.t] = m.before.code[i]
@@ -116,5 +118,5 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     episodes += [e for e in memory.unfinished_episodes() if e.situation in situations]
     for situation in situations:
         memory.renew(situation)
-    for m in moments(agent, episodes):
+    for m in moments(agent, episodes, around=False):
         memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after)
