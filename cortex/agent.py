@@ -21,7 +21,7 @@ from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.replay import relearn, relearn_worlds
-from cortex.types import Array, Habit, Outcome, Percept, Plan, Recall, State, take
+from cortex.types import Array, Habit, Outcome, Plan, Recall, Sensed, State, take
 
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
@@ -42,7 +42,7 @@ class Trace:
 
     carry: Carry
     state: State
-    percept: Percept
+    sensed: Sensed
     recall: Recall
     habit: Habit
     plan: Plan
@@ -74,24 +74,26 @@ class Agent:
         lived = f"{self.hippocampus.store.steps} steps remembered, {int(self.habit.nights)} nights kept"
         return f"Agent({self.motor.actions} actions, {lived}{lesions})"
 
+    def perceive(self, observation: Any) -> Sensed:
+        """What the senses tell of a batched observation. Once for each: acting and observing both take it."""
+        scene = self.senses(observation)
+        return Sensed(scene, self.multimodal(scene), self.codebook.encode(scene.tokens, scene.mask))
+
     def act(
         self,
         carry: Carry,
-        observation: Any,
+        sensed: Sensed,
         first: Array,
         generator: np.random.Generator,
         temperature: float | None = None,
         idle: Array | None = None,
     ) -> tuple[Array, Carry, Trace]:
-        """One action for each of B bodies; ``first`` [B] marks the bodies that begin an episode, ``idle`` [B] those
-        whose action will be ignored. Changes neither rows nor weights."""
-        scene = self.senses(observation)
-        percept = self.multimodal(scene)
-        codes = self.codebook.encode(scene.tokens, scene.mask)
-        situation = self.hippocampus.recognise(codes, percept.latent, first, carry.situation)
+        """One action for each of B bodies, by what they ``sensed``; ``first`` [B] marks those that begin an episode,
+        ``idle`` [B] those whose action will be ignored. Changes neither rows nor weights."""
+        situation = self.hippocampus.recognise(sensed.codes, sensed.percept.latent, first, carry.situation)
         motions = self.imagination.motions(situation[0])
-        context, state = self.context(carry.context, scene, codes, percept, first, motions)
-        recall = self.hippocampus.recall(percept, situation)
+        context, state = self.context(carry.context, sensed, first, motions)
+        recall = self.hippocampus.recall(sensed.percept, situation)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(state.scene, state.latent)
         sure = habit.confidence >= self.config.habit.trust
@@ -99,19 +101,16 @@ class Agent:
         plan = self.plan(state, recall, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
         carry = Carry(replace(context, action=action), recall.situation, line)
-        return action, carry, Trace(carry, state, percept, recall, habit, plan, plan.nodes > 0, follows & ~sure)
+        return action, carry, Trace(carry, state, sensed, recall, habit, plan, plan.nodes > 0, follows & ~sure)
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
-        scene = self.senses(outcome.observation)
-        percept = self.multimodal(scene)
-        carry, first = replace(trace.carry.context, action=action), np.zeros(len(action), bool)
-        codes, motions = (
-            self.codebook.encode(scene.tokens, scene.mask),
-            self.imagination.motions(trace.recall.situation[0]),
-        )
-        _, after = self.context.step(carry, codes, percept, first, motions, scene, around=False)
-        changed = self.hippocampus.observe(trace.state, trace.recall, (trace.percept, percept), action, outcome, after)
+        sensed, first = outcome.sensed, np.zeros(len(action), bool)
+        carry = replace(trace.carry.context, action=action)
+        motions = self.imagination.motions(trace.recall.situation[0])
+        _, after = self.context.step(carry, sensed.codes, sensed.percept, first, motions, sensed.scene, around=False)
+        percepts = trace.sensed.percept, sensed.percept
+        changed = self.hippocampus.observe(trace.state, trace.recall, percepts, action, outcome, after)
         if changed:
             relearn_worlds(self, changed)
 

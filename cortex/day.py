@@ -36,19 +36,19 @@ def living(
     """Act, step by step and without end; the caller observes. Yields trace, actions, outcome and the episodes that
     ended."""
     observation, _ = bodies.reset(seed=seed)
-    count = bodies.num_envs
+    count, sensed = bodies.num_envs, agent.perceive(observation)
     carry = agent.initial(count)
     first, ended = np.ones(count, bool), np.zeros(count, bool)
     length, reward_sum, decided = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
     total = 0
     while True:
-        action, carry, trace = agent.act(carry, observation, first, generator, temperature, idle=ended)
+        action, carry, trace = agent.act(carry, sensed, first, generator, temperature, idle=ended)
         observation, reward, terminated, truncated, info = bodies.step(agent.command(action))
-        faults = info.get("fault", [None] * count)
+        sensed, faults = agent.perceive(observation), info.get("fault", [None] * count)
         # gymnasium resets on the step after the end: that step is no experience, and its action is ignored.
         valid = ~ended
         success = np.asarray(info.get("success", np.zeros(count)), bool)
-        outcome = Outcome(observation, np.asarray(reward, np.float32), terminated, truncated, success, valid)
+        outcome = Outcome(sensed, np.asarray(reward, np.float32), terminated, truncated, success, valid)
         length += valid
         total += int(valid.sum())
         reward_sum += np.where(valid, outcome.reward, 0)

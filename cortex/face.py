@@ -122,7 +122,8 @@ def predict(
         )
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
-    action, carry, _ = agent.calm().act(state, observation, first, agent.generator, 0.0 if deterministic else None)
+    sensed, heat = agent.perceive(observation), 0.0 if deterministic else None
+    action, carry, _ = agent.calm().act(state, sensed, first, agent.generator, heat)
     command = agent.command(action)
     return (command if batched else command[0]), carry
 

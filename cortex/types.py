@@ -45,14 +45,19 @@ class CortexError(Exception):
 
 def take(record: Record, rows: Any) -> Record:
     """Index every array of a record (records in records too) along its first axis."""
-    picked: dict[str, Any] = {}
-    for field in fields(record):  # type: ignore[arg-type]
-        value = getattr(record, field.name)
+    picked: list[Any] = []
+    for name in record.__dataclass_fields__:  # type: ignore[attr-defined]
+        value = getattr(record, name)
         if isinstance(value, np.ndarray):
-            picked[field.name] = value[rows]
-        elif hasattr(value, "__dataclass_fields__"):
-            picked[field.name] = take(value, rows)
-    return replace(record, **picked)  # type: ignore[type-var]
+            picked.append(value[rows])
+        else:
+            picked.append(take(value, rows) if hasattr(value, "__dataclass_fields__") else value)
+    return type(record)(*picked)
+
+
+def spread(array: Array, bodies: int) -> Array:
+    """What all bodies share, [...] -> [B, ...], without a copy."""
+    return array[None] if bodies == 1 else np.broadcast_to(array, (bodies, *array.shape))
 
 
 def join(records: Sequence[Record]) -> Record:
@@ -92,6 +97,15 @@ class Percept:
     """The multimodal summary of one scene."""
 
     latent: Array  # [B, D] float32, unit norm (zero for an empty scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """One observation as it was perceived: once, to act on it and to remember what it came of."""
+
+    scene: Scene
+    percept: Percept
+    codes: Array  # [B, N] int32, the scene in the codebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +203,7 @@ class Plan:
 class Outcome:
     """What the environment answered to one action."""
 
-    observation: Any  # batched observation after the action, the final one where the episode ended
+    sensed: Sensed  # the observation after the action, the final one where the episode ended
     reward: Array  # [B] float32
     terminated: Array  # [B] bool
     truncated: Array  # [B] bool

@@ -11,7 +11,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cortex.types import MODALITIES, TURN, UNSEEN, Array, Layout, Motions, Percept, Place, Scene, State, Vocabulary
+from cortex.types import (
+    MODALITIES,
+    TURN,
+    UNSEEN,
+    Array,
+    Layout,
+    Motions,
+    Percept,
+    Place,
+    Scene,
+    Sensed,
+    State,
+    Vocabulary,
+    spread,
+)
 
 MATCH, MISMATCH = np.log([0.95, 0.005])
 """Log likelihood of a cell that shows what the map says, or another thing."""
@@ -68,6 +82,7 @@ class Context:
         self.touches = np.take_along_axis(apart == 1, self.beside, axis=1)
         self.window = window[np.lexsort((window[:, 1], window[:, 0], np.abs(window).sum(axis=1)))]
         self.tokens = min(tokens, len(self.window))
+        self.around = np.einsum("hij,nj->hni", TURN, self.window)  # the window on the map, by heading
         self.names = np.random.default_rng(0).integers(1, 2**62, (2, max(1, len(layout.modality))), dtype=np.int64) | 1
 
     def initial(self, bodies: int) -> Carry:
@@ -83,11 +98,9 @@ class Context:
             version=np.zeros(bodies, np.int64),
         )
 
-    def __call__(
-        self, carry: Carry, scene: Scene, codes: Array, percept: Percept, first: Array, motions: Motions
-    ) -> tuple[Carry, State]:
-        """One step: ``codes`` [B, N] are the scene's; ``first`` [B] says which bodies begin an episode."""
-        return self.step(carry, codes, percept, first, motions, scene)
+    def __call__(self, carry: Carry, sensed: Sensed, first: Array, motions: Motions) -> tuple[Carry, State]:
+        """One step; ``first`` [B] says which bodies begin an episode."""
+        return self.step(carry, sensed.codes, sensed.percept, first, motions, sensed.scene)
 
     def step(
         self,
@@ -105,25 +118,20 @@ class Context:
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
         trace = decay * carry.trace + (1 - decay) * percept.latent
         clock = np.where(fresh, 0, carry.clock + 1).astype(np.int32)
-        code = (codes.astype(np.int64) * self.names[0, : codes.shape[1]]).sum(axis=1)
+        code = codes @ self.names[0, : codes.shape[1]]
         carry = replace(carry, trace=trace, clock=clock)
         if scene is None:
             scene = self.scene(codes)
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
         carry, place = self._map(carry, codes, fresh | (carry.version != motions.version), motions)
-        mission = (codes[:, self.words].astype(np.int64) * self.names[1, self.words]).sum(axis=1)
-        place = replace(place, mission=mission)
         scene = self.surroundings(place, codes, motions) if around else scene
         return carry, State(trace, scene, code, codes, place)
 
     def scene(self, codes: Array) -> Scene:
         """The scene that ``codes`` [B, N] stand for."""
-        shape = (len(codes), *self.layout.position.shape)
-        modality = np.broadcast_to(self.layout.modality, codes.shape)
-        return Scene(
-            self.codebook.decode(codes), np.broadcast_to(self.layout.position, shape), modality, codes != UNSEEN
-        )
+        position, modality = spread(self.layout.position, len(codes)), spread(self.layout.modality, len(codes))
+        return Scene(self.codebook.decode(codes), position, modality, codes != UNSEEN)
 
     def _map(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
         """Where am I, and what does the map say now."""
@@ -179,9 +187,9 @@ class Context:
         return carry, self._place(cells, pose, codes, motions)
 
     def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:
-        none = np.zeros(len(codes), np.int64)
-        carried = none if motions.held < 0 else codes[:, motions.held]
-        return Place(cells, pose, front_of(pose, motions, self.size), carried, none)
+        carried = np.zeros(len(codes), np.int64) if motions.held < 0 else codes[:, motions.held]
+        mission = codes[:, self.words] @ self.names[1, self.words]
+        return Place(cells, pose, front_of(pose, motions, self.size), carried, mission)
 
     def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
@@ -193,16 +201,17 @@ class Context:
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
         bodies = np.arange(len(codes))[:, None]
-        pose = place.pose if motions.along else place.pose * (1, 1, 0)  # a guise says nothing of how the view is turned
-        at = place_of(pose, self.window + motions.own, motions.own, self.size)
+        # A guise says nothing of how the view is turned.
+        window = self.around[place.pose[:, 2]] if motions.along else self.around[:1]
+        at = (place.pose[:, None, :2] + window) % self.size
         around = place.cells[bodies, at[..., 0], at[..., 1]]
         around[:, 0] = place.carried
         order = np.argsort(around == UNSEEN, axis=1, kind="stable")[:, : self.tokens]
         around = around[bodies, order]
         both = np.concatenate([around, codes[:, self.rest]], axis=1)
         grid = np.full(order.shape, MODALITIES["grid"], np.int8)
-        rest = np.broadcast_to(self.layout.modality[self.rest], (len(codes), len(self.rest)))
-        beside = np.broadcast_to(self.layout.position[self.rest], (len(codes), len(self.rest), 2))
+        rest = spread(self.layout.modality[self.rest], len(codes))
+        beside = spread(self.layout.position[self.rest], len(codes))
         position = np.concatenate([self.window[order], beside], axis=1).astype(np.float32)
         return Scene(self.codebook.decode(both), position, np.concatenate([grid, rest], axis=1), both != UNSEEN)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cortex.types import COORDINATES, MODALITIES, Array, Scene
+from cortex.types import MODALITIES, Array, Scene, spread
 
 
 def unit_vectors(seed: int, count: int, width: int) -> Array:
@@ -24,8 +24,8 @@ def scene(tokens: Array, mask: Array, position: Array, modality: str) -> Scene:
     bodies, count = mask.shape
     return Scene(
         tokens=tokens,
-        position=np.broadcast_to(position, (bodies, count, COORDINATES)),
-        modality=np.broadcast_to(np.int8(MODALITIES[modality]), (bodies, count)),
+        position=spread(position, bodies),
+        modality=np.full((bodies, count), MODALITIES[modality], np.int8),
         mask=mask,
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium import Space, spaces
 
-from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene
+from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene, spread
 
 from .grid import VALUES, GridEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
@@ -141,8 +141,8 @@ class Senses:
             tokens, mask = (np.concatenate([getattr(s, name) for s in scenes], axis=1) for name in ("tokens", "mask"))
         else:
             tokens, mask = scenes[0].tokens, scenes[0].mask
-        position = np.broadcast_to(self.layout.position, (*mask.shape, self.layout.position.shape[1]))
-        return Scene(tokens, position, np.broadcast_to(self.layout.modality, mask.shape), mask)
+        bodies = len(mask)
+        return Scene(tokens, spread(self.layout.position, bodies), spread(self.layout.modality, bodies), mask)
 
     def check(self, observation: Any) -> list[str | None]:
         """For each body, what is wrong with its values, or None. Raises CortexError where the form itself is wrong."""

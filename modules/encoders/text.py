@@ -64,7 +64,8 @@ class TextEncoder:
         mask = np.zeros(tokens.shape[:2], bool)
         for body, text in enumerate(values):
             if text.strip():
-                tokens[body].reshape(-1)[: self._embed(text).size] = self._embed(text)
+                embedding = self._embed(text)
+                tokens[body].reshape(-1)[: embedding.size] = embedding
                 mask[body] = True
         return scene(tokens, mask, self.position, self.modality)
 

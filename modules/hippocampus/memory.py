@@ -38,7 +38,7 @@ from .worlds import World
 
 PAIRS = 4096
 """Steps from which registration is found; it is settled long before."""
-HOLDS = 0.25
+HOLDS = 0.6
 """Share of its changes that must come with those of something reached in what shows what is held."""
 FIRST = 96
 """Steps of a situation from which the agent is found in a view that stays."""
@@ -130,8 +130,10 @@ class Hippocampus:
 
     def renew(self, situation: int) -> None:
         """Forget what is known of a situation; of the agent's body in it nothing is forgotten."""
-        old, new = self.enter(situation), self._blank(situation)
-        old.interactions, old.events, old.shows, old.walked = new.interactions, new.events, new.shows, {}
+        world = self.enter(situation)
+        world.interactions.clear()
+        world.events.clear()
+        world.shows, world.walked = np.zeros_like(world.shows), {}
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
@@ -143,7 +145,7 @@ class Hippocampus:
         """The token that shows what is held where the view stays: the one that changes when something reached does, and
         else stays as it is; -1 while none is known."""
         beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
-        share = beside / (beside + alone + 1)
+        share = beside / (beside + alone + 0.5)
         best = int(share.argmax()) if len(share) else 0
         return int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
 
@@ -205,7 +207,7 @@ class Hippocampus:
             return []
         while len(self.unfinished) < len(action):
             self.unfinished.append(Unfinished())
-        rows = np.flatnonzero(outcome.valid)
+        rows = _where(outcome.valid)
         latent, latent_after = percepts[0].latent, percepts[1].latent
         self.learn(
             take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
@@ -214,7 +216,7 @@ class Hippocampus:
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
         salience = 1 - (1 - recall.novelty) * (1 - paid)
-        for b in rows:
+        for b in np.flatnonzero(outcome.valid).tolist():
             part = self.unfinished[b]
             if not part.action:
                 part.situation = int(recall.situation[b])
@@ -226,7 +228,8 @@ class Hippocampus:
             part.salience.append(float(salience[b]))
             part.after = after.codes[b]
             if outcome.done[b]:
-                self._finish(int(b), after.codes[b], outcome)
+                end = bool(outcome.terminated[b]), bool(outcome.truncated[b]), bool(outcome.success[b])
+                self._finish(int(b), after.codes[b], *end)
         return self._register(recall.situation, before, action, outcome, after)
 
     def learn(
@@ -252,8 +255,8 @@ class Hippocampus:
         """Count what one step of n bodies taught of their worlds: the interactions, the events."""
         if before.place is None or after.place is None:
             return
-        for number in np.unique(situation).tolist():
-            rows = np.flatnonzero(situation == number)
+        for number in sorted(set(situation.tolist())):
+            rows = _where(situation == number)
             world, motions = self.enter(number), self.motions(number)
             other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
             told = (
@@ -268,11 +271,9 @@ class Hippocampus:
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""
-        never = np.zeros(len(self.unfinished), bool)
-        stop = Outcome(None, never.astype(np.float32), never, ~never, never, ~never)
         for body, part in enumerate(self.unfinished):
             if part.action and part.after is not None:
-                self._finish(body, part.after, stop)
+                self._finish(body, part.after, False, True, False)
         self.unfinished = []
         self.keep_tokens()
         self.store.commit()
@@ -291,11 +292,10 @@ class Hippocampus:
                 self.unfinished[body] = Unfinished()
         return taught
 
-    def _finish(self, body: int, last: Array, outcome: Outcome) -> None:
+    def _finish(self, body: int, last: Array, terminated: bool, truncated: bool, success: bool) -> None:
         """An episode is over: keep it whole, and let its scenes be recalled."""
         part = self.unfinished[body]
-        end = bool(outcome.terminated[body]), bool(outcome.truncated[body]), bool(outcome.success[body])
-        episode = self._episode(part, body, last, *end)
+        episode = self._episode(part, body, last, terminated, truncated, success)
         self.keep_tokens()
         number = self.store.add(episode)
         self.credit(episode, number, np.array(part.code))
@@ -342,7 +342,7 @@ class Hippocampus:
     def _register(self, situation: Array, before: State, action: Array, outcome: Outcome, after: State) -> list[int]:
         if self.registration is None or self.guises is None:
             return []
-        rows = np.flatnonzero(outcome.valid)
+        rows = _where(outcome.valid)
         views = before.codes[rows][:, self.grid], after.codes[rows][:, self.grid]
         changed = [] if self.rigid.resolved else self._find_self(situation[rows], *views, action[rows])
         if self._pairs >= PAIRS:
@@ -350,7 +350,7 @@ class Hippocampus:
         self._before.append(views[0])
         self._after.append(views[1])
         self._action.append(action[rows])
-        self._pairs += len(rows)
+        self._pairs += len(views[0])
         if self._pairs < self._due:
             return changed
         while self._due <= self._pairs:
@@ -361,7 +361,7 @@ class Hippocampus:
     def _find_self(self, situation: Array, before: Array, after: Array, action: Array) -> list[int]:
         """Look for the agent in the first steps of situations; those whose schema is another than before."""
         changed = set(self.hold())
-        for number in np.unique(situation).tolist():
+        for number in sorted(set(situation.tolist())):
             world = self.enter(number)
             if len(world.rows) >= FIRST:
                 continue
@@ -429,3 +429,8 @@ class Hippocampus:
             return False
         self.rigid = found
         return True
+
+
+def _where(chosen: Array) -> Array | slice:
+    """The index of what is ``chosen`` [B]; a slice where all are, since a slice copies nothing."""
+    return slice(None) if chosen.all() else np.flatnonzero(chosen)
