@@ -8,11 +8,15 @@ all lives. A life that was stopped goes on behind the last game, night or exam t
 from __future__ import annotations
 
 import argparse
+import ast
+import difflib
 import importlib
+import inspect
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -124,18 +128,19 @@ def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
             f"{options.seeds} lives of {count} games need the game seeds {first}:{first + options.seeds * count}, "
             f"which {first}:{end} does not hold; widen --game-seeds"
         )
-    kind = {name: getattr(options, name) for name in ("split", "difficulty", "noise", "view", "level")}
-    kind["modalities"] = tuple(options.modalities)
+    kind, wrap = _kind(options), _wrap(options)
 
     def task(game: int) -> Task:
         def make(bodies: int, part: str) -> Any:
-            return gymnasium.make_vec(
-                "cortex/NovelGame-v0",
-                bodies,
-                vectorization_mode="vector_entry_point",
-                game_seed=game,
-                layouts=part,
-                **kind,
+            return wrap(
+                gymnasium.make_vec(
+                    "cortex/NovelGame-v0",
+                    bodies,
+                    vectorization_mode="vector_entry_point",
+                    game_seed=game,
+                    layouts=part,
+                    **kind,
+                )
             )
 
         with closing(gymnasium.make("cortex/NovelGame-v0", game_seed=game, **kind)) as env:
@@ -145,6 +150,39 @@ def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
         return Task(f"novel-{game}", make, anchors["constant"], anchors["solver"], anchors["h"], areas)
 
     return [task(game) for game in seeds]
+
+
+def _kind(options: argparse.Namespace) -> dict[str, Any]:
+    """Keywords of the novel games of a life. Raises CortexError where ``--game`` names none."""
+    from cortex.envs.novel_game.difficulty import setting
+    from cortex.envs.novel_game.spec import Setting
+    from cortex.envs.novel_game.vector import NovelGames
+    from cortex.types import CortexError
+
+    kind = {name: getattr(options, name) for name in ("split", "difficulty", "noise", "view", "level")}
+    kind["modalities"] = tuple(options.modalities)
+    of_class, given = {field.name for field in fields(Setting)}, dict(options.game)
+    keywords = {*inspect.signature(NovelGames).parameters} - {"num_envs", "game_seed", "layouts", "autoreset_mode"}
+    for name in given.keys() - keywords - of_class:
+        near = difflib.get_close_matches(name, [*keywords, *of_class], n=1, cutoff=0.0)[0]
+        raise CortexError(f"a novel game has no setting {name!r}; the nearest is {near!r}")
+    kind |= {name: value for name, value in given.items() if name in keywords}
+    terms = {name: value for name, value in given.items() if name in of_class}
+    return {**kind, "difficulty": replace(setting(options.difficulty), **terms)} if terms else kind
+
+
+def _wrap(options: argparse.Namespace) -> Callable[[Any], Any]:
+    """The function of ``--wrap``, from bodies to bodies. Raises CortexError where there is none."""
+    from cortex.types import CortexError
+
+    if not options.wrap:
+        return lambda bodies: bodies
+    module, _, name = options.wrap.partition(":")
+    try:
+        found: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise CortexError(f"--wrap {options.wrap} is no module:function ({error})") from error
+    return found
 
 
 def env_tasks(options: argparse.Namespace) -> list[Any]:
@@ -166,13 +204,15 @@ def env_tasks(options: argparse.Namespace) -> list[Any]:
             common.progress(f"{name}: looking for the best constant actions")
             episodes = 60 if options.quick else CONSTANT_EPISODES
             known[name] = best_constant(partial(make_env, name), episodes, np.random.default_rng(0))[1]
-        make = partial(_vector, make_vector, name, options.held_out)
+        make = partial(_vector, make_vector, _wrap(options), name, options.held_out)
         tasks.append(Task(name, make, known[name], 1.0, by="success"))
     return tasks
 
 
-def _vector(make_vector: Callable[..., Any], name: str, held_out: float, bodies: int, part: str) -> Any:
-    return make_vector(name, bodies, part=part, held_out=held_out)
+def _vector(
+    make_vector: Callable[..., Any], wrap: Callable[[Any], Any], name: str, held_out: float, bodies: int, part: str
+) -> Any:
+    return wrap(make_vector(name, bodies, part=part, held_out=held_out))
 
 
 def _days(options: argparse.Namespace, tasks: Sequence[Any]) -> list[list[Any]]:
@@ -185,7 +225,8 @@ def _days(options: argparse.Namespace, tasks: Sequence[Any]) -> list[list[Any]]:
 
 def _source(options: argparse.Namespace) -> dict[str, Any]:
     names = ("envs", "held_out") if options.envs else ("split", "difficulty", "noise", "view", "modalities", "level")
-    return {name: getattr(options, name) for name in names}
+    more = {name: getattr(options, name) for name in ("game", "wrap") if getattr(options, name)}
+    return {name: getattr(options, name) for name in names} | more
 
 
 def _tell(seed: int, event: dict[str, Any]) -> None:
@@ -209,6 +250,9 @@ def _read() -> argparse.Namespace:
     line.add_argument("--exam", type=int, default=32, metavar="N", help="episodes of each game's exam")
     line.add_argument("--bodies", type=int, default=1, help="bodies by day")
     line.add_argument("--clear-between-games", action="store_true", help="empty the memory before each game")
+    line.add_argument(
+        "--wrap", metavar="module:function", help="what makes other bodies of the bodies, as in disturbed"
+    )
     line.add_argument("--runs", type=Path, help="folder that keeps the lives; runs/life, or none if quick")
     line.add_argument("--joint", type=float, help="acc of a learner trained on all games at once, to compare with")
     games = line.add_argument_group("novel games")
@@ -216,9 +260,12 @@ def _read() -> argparse.Namespace:
     games.add_argument("--split", default="train", help="which rules: train, or T0 to T4")
     games.add_argument("--difficulty", type=int, default=3, help="0 to 9")
     games.add_argument("--noise", type=int, default=0, help="bytes of noise for each byte of use: 0, 1, 10, 100, 1000")
-    games.add_argument("--view", default="full", help="full or egocentric")
+    games.add_argument("--view", default="full", help="full or ego")
     games.add_argument("--modalities", nargs="+", default=["grid", "text", "body"], help="senses of a body")
     games.add_argument("--level", type=int, default=1, help="length of the chain, 1 to 4")
+    games.add_argument(
+        "--game", nargs="*", default=[], type=_value, metavar="key=value", help="their further settings, as in docs"
+    )
     envs = line.add_argument_group("other environments")
     envs.add_argument("--envs", nargs="+", default=[], metavar="ID", help="environments instead of novel games")
     envs.add_argument("--held-out", type=float, default=0.25, help="share of their layouts kept for exams; 0: none")
@@ -236,6 +283,14 @@ def _pair(text: str) -> tuple[str, str]:
     if not (key and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is no key=value")
     return key, value
+
+
+def _value(text: str) -> tuple[str, Any]:
+    key, value = _pair(text)
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
 
 
 def _range(text: str) -> tuple[int, int]:
