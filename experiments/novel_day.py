@@ -1,9 +1,10 @@
 """The day alone: how soon games never seen before are won by memory and search, while no weight changes.
 
 Every row is a set of lives by `experiments.life`, one body, without nights: actions to the first win over those of the
-reference learner, and the wins by try. The memory is kept over all games of a life, or with ``cleared`` emptied before
-each. The games are none of those that the agent was designed on. Each cell of the table is kept beside the results: the
-same command goes on where it was stopped, and a cell whose file is deleted is run again.
+reference learner, and the wins by try. The memory is kept over all games of a life, unless a variant empties it; others
+disturb the senses or add to the game. The games are none of those that the agent was designed on. Each cell of the
+table is kept beside the results: the same command goes on where it was stopped, and a cell whose file is deleted is run
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,22 @@ FIRST = 10_000_000
 """Seed of the first game."""
 
 FIGURES = ("first_win_over_h", "first_win_actions", "auc", "adaptation_share", "cpu_seconds", "bytes_memory")
-COLUMNS = ("agent", "difficulty", "split", "memory", "games", "seeds", *(f"try_{k}" for k in TRIES), *FIGURES)
+COLUMNS = ("agent", "difficulty", "split", "variant", "games", "seeds", *(f"try_{k}" for k in TRIES), *FIGURES)
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "plain": (),
+    "cleared": ("--clear-between-games",),
+    "noise-key": ("--noise", "1000"),
+    "noise-body": ("--noise", "1000", "--game", "noise_in=body"),
+    "noise-grid": ("--noise", "100", "--game", "noise_in=grid"),  # 1,000 would be more planes than a grid may have
+    "flicker": ("--wrap", "experiments.disturbed:flicker"),
+    "renamed": ("--wrap", "experiments.disturbed:renamed"),
+    "decoys": ("--game", "decoys=6"),  # the most that a game has
+    "ego": ("--view", "ego"),
+    "no-levels": ("--set", "hippocampus.levels=[]"),
+    "given": ("--set", "hippocampus.levels=[front carried,front.0 front.2 carried.0]"),
+}
+"""What a row of the table is called -> what its lives are told beside."""
 
 
 def main() -> None:
@@ -30,7 +46,7 @@ def main() -> None:
     line.add_argument("--agents", nargs="+", default=["cortex"], help="cortex, or names of files in baselines")
     line.add_argument("--difficulties", nargs="+", type=int, default=[1, 2, 3, 4], help="classes of games")
     line.add_argument("--splits", nargs="+", default=["T1"], help="which rules: train, or T0 to T4")
-    line.add_argument("--memory", nargs="+", default=["kept", "cleared"], choices=("kept", "cleared"))
+    line.add_argument("--variants", nargs="+", default=["plain"], choices=list(VARIANTS), help="rows of the table")
     line.add_argument("--games", type=int, default=8, help="games of a life")
     line.add_argument("--steps", type=int, default=500, help="actions of a game")
     line.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once")
@@ -39,21 +55,26 @@ def main() -> None:
     if options.quick:
         options.runs, options.seeds, options.games = options.runs / "quick", 1, min(options.games, 2)
         options.difficulties, options.splits = options.difficulties[:1], options.splits[:1]
-        options.memory, options.steps = options.memory[:1], min(options.steps, 100)
+        options.variants, options.steps = options.variants[:1], min(options.steps, 100)
     cells = options.out.with_suffix("")
 
-    def live(agent: str, difficulty: int, split: str, memory: str) -> dict[str, Any]:
-        name = f"{agent}-{difficulty}-{split}-{memory}"
+    def live(agent: str, difficulty: int, split: str, variant: str) -> dict[str, Any]:
+        name = f"{agent}-{difficulty}-{split}-{variant}"
         line = ["-m", "experiments.life", "--days", "0", "--agent", agent, "--difficulty", str(difficulty)]
         line += ["--split", split, "--seeds", str(options.seeds), "--games-per-day", str(options.games)]
-        line += ["--steps-per-game", str(options.steps), "--runs", str(options.runs / f"{difficulty}-{split}-{memory}")]
+        line += [
+            "--steps-per-game",
+            str(options.steps),
+            "--runs",
+            str(options.runs / f"{difficulty}-{split}-{variant}"),
+        ]
         line += ["--game-seeds", f"{FIRST}:{FIRST + options.seeds * options.games}"]
         line += ["--out", os.path.relpath(cells / f"{name}.csv")]
-        line += ["--clear-between-games"] if memory == "cleared" else []
+        line += VARIANTS[variant]
         told = common.ask(line, cells / f"{name}.json", options.runs)
-        return {"agent": agent, "difficulty": difficulty, "split": split, "memory": memory, **told}
+        return {"agent": agent, "difficulty": difficulty, "split": split, "variant": variant, **told}
 
-    wanted = product(options.agents, options.difficulties, options.splits, options.memory)
+    wanted = product(options.agents, options.difficulties, options.splits, options.variants)
     table: list[dict[str, Any]] = []
     with ThreadPoolExecutor(options.jobs) as pool:
         for told in pool.map(lambda one: live(*one), wanted):
