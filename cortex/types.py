@@ -113,7 +113,7 @@ class Motions:
     """The body schema: where the agent is in its view, where its actions take it, what they act on. Found from rows.
 
     Steps are in cells of the map (row, column). A heading is what tells the agent's states apart at one place: where it
-    looks in a view that moves along, which of its guises it shows in a view that stays.
+    looks in a view that turns with it, which of its guises it shows in one that never turns.
     """
 
     go: Array  # [4, A, P] int, the step that an action makes, by heading, if nothing stands in its way
@@ -121,8 +121,8 @@ class Motions:
     reach: Array  # [4, A, P] int, the cell that it acts on; 0 0 where it acts on none
     facing: Array  # [4, P] int, the cell in front
     verb: Array  # [A] int, equal for actions that do the same to what they reach
-    own: Array  # [P] int, the cell of the view in which the agent stands, where the view moves along
-    selves: Array  # [4] int, the codes that show the agent, by heading, in a view that stays; UNSEEN for none
+    own: Array  # [P] int, the cell of the view in which the agent stands; negative where the view stays
+    selves: Array  # [4] int, the codes that show the agent, by heading, where the view never turns; UNSEEN for none
     blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
     held: int  # the token of the scene that shows what the agent holds, -1 for none
     resolved: bool  # False: nothing is known of the body yet, nothing may be mapped
@@ -131,7 +131,12 @@ class Motions:
     @property
     def along(self) -> bool:
         """The view moves along with the agent."""
-        return not self.selves.any()
+        return bool((self.own >= 0).all())
+
+    @property
+    def shown(self) -> bool:
+        """The heading is what the agent looks like, and says nothing of how the view is turned."""
+        return bool(self.selves.any())
 
     @property
     def turns(self) -> Array:

@@ -2,7 +2,8 @@
 
 The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path
 integration: of the motions that the last action can make, standing still among them, the one whose view agrees best
-with the map is taken (place and grid cells; McNaughton 2006). With ``length`` 0 only the present scene is left.
+with the map is taken (place and grid cells; McNaughton 2006). One who finds that neither agrees looks for what is seen
+on the map, and else begins another. With ``length`` 0 only the present scene is left.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ MATCH, MISMATCH = np.log([0.95, 0.005])
 SMOOTH, ROUGH = np.log([0.9, 0.1])
 """The same of a cell that the map does not know: one beside it shows the same, or none does. Worlds are smooth."""
 
+STRANGE = 6
+"""Cells of the view that disagree with the map from which more of them make the agent look for where it is."""
+EVIDENCE, CHANGED = 12.0, 3
+"""Nats by which a place of the map must explain the view better than chance does for the agent to be found there, and
+how many cells of it may have changed since."""
 TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
 
@@ -151,15 +157,21 @@ class Context:
 
         still = self._fit(cells, pose, view, shown, new, motions)
         moved_pose = moved(pose, carry.action, motions)
-        ahead = cells[body, *front_of(pose, motions, self.size).T]
+        ahead = cells[body, *((pose[:, :2] + motions.go[pose[:, 2], carry.action]) % self.size).T]
         known = np.minimum(ahead, len(motions.blocked) - 1)
         chance = np.where(ahead < len(motions.blocked), motions.blocked[known], 0.5)
         walks = ~motions.turns[pose[:, 2], carry.action] & ~fresh
         odds = np.where(walks, np.log(1 - chance) - np.log(chance), TURNS)
         went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, shown, new, motions) + odds > still)
         pose = np.where(went[:, None], moved_pose, pose)
+        if motions.shown:
+            told = view[:, own] == motions.selves
+            pose[:, 2] = np.where(told.any(axis=1), told.argmax(axis=1), pose[:, 2])
+            for lost in np.flatnonzero(self._unlike(cells, pose, view, shown, motions) > STRANGE):
+                pose[lost, :2], found = self._find(cells[lost], view[lost], shown[lost], motions)
+                cells[lost] = np.where(found, cells[lost], UNSEEN)
 
-        at = place_of(pose, self.view[~own], motions.own, self.size)  # [B, cells, P]
+        at = self._at(pose, self.view[~own], motions)  # [B, cells, P]
         shown = view[:, ~own]
         rows, columns = np.nonzero(shown != UNSEEN)
         cells[rows, *at[rows, columns].T] = shown[rows, columns]
@@ -193,16 +205,38 @@ class Context:
 
     def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
-        at = place_of(pose, self.view, motions.own, self.size)
+        at = self._at(pose, self.view, motions)
         told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
         score = np.where(told == UNSEEN, new, np.where(told == view, MATCH, MISMATCH))
         return np.asarray((score * shown).sum(axis=1))
 
+    def _unlike(self, cells: Array, pose: Array, view: Array, shown: Array, motions: Motions) -> Array:
+        """How many cells [B] of the view are not what the map says of them, if the agent stands at ``pose``."""
+        at = self._at(pose, self.view, motions)
+        told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
+        return np.asarray(((told != UNSEEN) & (told != view) & shown).sum(axis=1))
+
+    def _find(self, cells: Array, view: Array, shown: Array, motions: Motions) -> tuple[Array, bool]:
+        """Where on the map [S, S] a ``view`` [n] that does not turn is seen from, and whether it is known there."""
+        places = np.stack(np.divmod(np.arange(self.size**2), self.size), axis=1)
+        at = (places[:, None] + (self.view - motions.own)[shown]) % self.size
+        told = cells[at[..., 0], at[..., 1]]
+        alike, other = told == view[shown], (told != UNSEEN) & (told != view[shown])
+        count = np.bincount(cells.ravel(), minlength=int(view.max()) + 1)
+        rare = -np.log(np.maximum(count, 1) / max(1, count[1:].sum()))[view[shown]]  # what is everywhere tells little
+        score = np.where(other.sum(axis=1) <= CHANGED, alike @ rare + MISMATCH * other.sum(axis=1), -np.inf)
+        best = int(score.argmax())
+        return (places[best], True) if score[best] > EVIDENCE else (np.full(2, self.size // 2), False)
+
+    def _at(self, pose: Array, view: Array, motions: Motions) -> Array:
+        """Where cells ``view`` [n, P] lie on the map [B, n, P]."""
+        # What the agent looks like says nothing of how its view is turned.
+        return place_of(pose * (1, 1, 0) if motions.shown else pose, view, motions.own, self.size)
+
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
         bodies = np.arange(len(codes))[:, None]
-        # A guise says nothing of how the view is turned.
-        window = self.around[place.pose[:, 2]] if motions.along else self.around[:1]
+        window = self.around[:1] if motions.shown else self.around[place.pose[:, 2]]
         at = (place.pose[:, None, :2] + window) % self.size
         around = place.cells[bodies, at[..., 0], at[..., 1]]
         around[:, 0] = place.carried

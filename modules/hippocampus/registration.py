@@ -141,7 +141,7 @@ class Registration:
                 decided = np.abs(moved) > CLEAR
                 clear.append((rows[decided], moved[decided] > 0))
         walks = np.flatnonzero((rotation == 0) & (shift != 0).any(axis=1))
-        own = self._own(rotation, shift)
+        own = self._own(rotation, shift) if rotation.any() else None  # in a view that never turns, see guises
         if len(walks) == 0 or own is None:
             return nothing
         front = own - shift[walks[0]]
@@ -150,8 +150,7 @@ class Registration:
         return rigid(rotation, shift, own, front, blocked, int(self.tokens[at[0]]) if len(at) else -1)
 
     def _own(self, rotation: Array, shift: Array) -> Array | None:
-        """The fixed point of the turns; the middle of the view where nothing turns; None where turns contradict each
-        other."""
+        """The fixed point of the turns; None where turns contradict each other."""
         points = set()
         for r, t in zip(rotation, shift, strict=True):
             if r != 0:
@@ -159,12 +158,8 @@ class Registration:
                 if np.abs(point - point.round()).max() > 1e-6:
                     return None
                 points.add(tuple(int(x) for x in point.round()))
-        if len(points) > 1:
-            return None
-        if points:
-            own = np.array(points.pop())
-            return own if (self.position == own).all(axis=1).any() else None
-        return (self.position.min(axis=0) + self.position.max(axis=0)) // 2
+        own = np.array(points.pop())
+        return own if not points and (self.position == own).all(axis=1).any() else None
 
     def _blocked(self, before: Array, clear: list[tuple[Array, Array]], front: Array) -> Array:
         """Chance, by code in front, that walking leaves the agent in place: .1, .5 or .9, so that it settles soon."""
