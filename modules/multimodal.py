@@ -53,23 +53,21 @@ class Multimodal:
 
     def __call__(self, scene: Scene) -> Percept:
         """Pool a scene. Tokens where the mask is False do not count."""
-        latent = np.zeros((scene.bodies, self.width), np.float32)
-        for gate in self._gates(scene.position, scene.modality):
-            mask = scene.mask[:, gate.span] & gate.mine
-            if mask.any():
-                latent += _unit(self._pool(gate, scene.tokens[:, gate.span], mask))
-        return Percept(_unit(latent))
+        gates = self._gates(scene.position, scene.modality)
+        senses = np.empty((len(gates), scene.bodies, self.width), np.float32)
+        for gate, pooled in zip(gates, senses):
+            self._pool(gate, scene.tokens[:, gate.span], scene.mask[:, gate.span] & gate.mine, pooled)
+        return Percept(_unit(_unit(senses).sum(axis=0)))
 
-    def _pool(self, gate: Gate, tokens: Array, mask: Array) -> Array:
-        """Sum over the tokens of one sense of what, gated by where: [B, D]."""
-        known, pooled = mask[:, None].astype(np.float32), np.empty((len(tokens), 1, self.width), np.float32)
+    def _pool(self, gate: Gate, tokens: Array, mask: Array, pooled: Array) -> None:
+        """Sum over the tokens of one sense of what, gated by where, into ``pooled`` [B, D]."""
+        known = mask[:, None].astype(np.float32)
         for start in range(0, len(tokens), CHUNK):
             some = slice(start, start + CHUNK)
             what = tokens[some] @ self._what[gate.sense]
             what += self._presence[gate.sense]
             what *= gate.where[some] if len(gate.where) > 1 else gate.where
-            np.matmul(known[some], what, out=pooled[some])
-        return pooled[:, 0]
+            np.matmul(known[some], what, out=pooled[some, None])
 
     def _gates(self, position: Array, modality: Array) -> list[Gate]:
         """The gate of each sense that is there; kept where all bodies share one layout."""
@@ -100,6 +98,6 @@ def _shared(array: Array) -> bool:
 
 
 def _unit(latent: Array) -> Array:
-    """Scale rows [B, D] to unit norm; rows of zeros stay."""
-    norm = np.sqrt((latent * latent).sum(axis=1, keepdims=True))
+    """Scale rows [..., D] to unit norm; rows of zeros stay."""
+    norm = np.sqrt((latent * latent).sum(axis=-1, keepdims=True))
     return latent / np.where(norm > 1e-12, norm, 1)
