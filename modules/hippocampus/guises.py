@@ -9,6 +9,7 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ PRIOR = 0.2
 STEPS = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 """Steps that are told apart: to a neighbour, or none; and, after them, a leap to anywhere else."""
 STILL, LEAP = 4, 9
-LEAPS = 0.2
+LEAPS = 0.35
 """Largest share of leaps."""
 NOWHERE = -1
 """The own cell of a view that stays: it has none."""
@@ -103,23 +104,13 @@ class Guises:
         place = np.where(times > 0, place, -1).reshape(2, len(before), len(codes))
         restless = single & (place[0] != place[1]).any(axis=0)
         codes, present = codes[restless], (times > 0)[:, restless]
-        found: dict[tuple[int, ...], Track] = {}
-        for first in range(len(codes)):
-            chosen, covered = [first], present[:, first].copy()
-            while not covered.all() and len(chosen) < GUISES:
-                free = ~(present & covered[:, None]).any(axis=0)
-                gain = np.where(free, present.sum(axis=0), 0)
-                if gain.max(initial=0) == 0:
-                    break
-                chosen.append(int(gain.argmax()))
-                covered |= present[:, chosen[-1]]
-            if not covered.all():
-                continue
-            track = self._moved(np.sort(codes[chosen]), before, after)
+        found = []
+        for chosen in _covers(present):
+            track = self._moved(codes[chosen], before, after)
             others = (before != after).sum(axis=1) - 2 * (track.steps != STILL)
             if _walks(track, others):
-                found[tuple(track.codes.tolist())] = track
-        return list(found.values())
+                found.append(track)
+        return found
 
     def _fixed(self, before: Array, after: Array, differ: Array) -> list[Track]:
         """Sets of codes of which every scene shows exactly one, always in the same cell, while all else shifts."""
@@ -272,6 +263,18 @@ def _walks(track: Track, others: Array) -> bool:
     """Whether a candidate moves, leaps seldom, and leaves most of the ``others`` [T] as they are."""
     moves, leaps = _steps_on(track), track.steps == LEAP
     return bool(moves.any() and leaps.mean() <= LEAPS and np.median(others[moves]) <= TOUCHED)
+
+
+def _covers(present: Array, chosen: tuple[int, ...] = ()) -> Iterator[list[int]]:
+    """All sets of at most GUISES columns of ``present`` [scenes, codes] of which each row has exactly one, in order
+    (exact cover, Knuth 2000: what shows the first scene that is not covered yet is tried in turn)."""
+    covered = np.asarray(present[:, chosen].any(axis=1))
+    if covered.all():
+        yield sorted(chosen)
+    elif len(chosen) < GUISES:
+        free = np.flatnonzero(~(present & covered[:, None]).any(axis=0))
+        for code in free[present[covered.argmin(), free]].tolist():
+            yield from _covers(present, (*chosen, code))
 
 
 def _step(at: Array, then: Array, position: Array) -> Array:

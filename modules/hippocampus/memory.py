@@ -38,8 +38,8 @@ from .worlds import World
 
 PAIRS = 4096
 """Steps from which registration is found; it is settled long before."""
-HOLDS = 0.6
-"""Share of its changes that must come with those of something reached in what shows what is held."""
+HOLDS = 0.9
+"""Share of its changes that must come with those of something reached, or with pay, in what shows what is held."""
 FIRST = 96
 """Steps of a situation from which the agent is found in a view that stays."""
 
@@ -145,7 +145,7 @@ class Hippocampus:
         """The token that shows what is held where the view stays: the one that changes when something reached does, and
         else stays as it is; -1 while none is known."""
         beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
-        share = beside / (beside + alone + 0.5)
+        share = beside / (beside + alone + 0.1)
         best = int(share.argmax()) if len(share) else 0
         return int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
 

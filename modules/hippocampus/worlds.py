@@ -24,7 +24,7 @@ class World:
 
     interactions: Interactions
     events: Events
-    shows: Array  # [2, R] changes of each sense that is no grid: beside something reached, and alone
+    shows: Array  # [2, R] changes of each sense that is no grid: beside something reached or paid, and alone
     motions: Motions | None = None  # the body schema, where the view stays
     rows: list[tuple[Array, Array, int]] = field(default_factory=list)  # the first steps: cells before, after, action
     steps: Array | None = None  # [A, 10] how often each action made each step in those rows
@@ -50,7 +50,8 @@ class World:
         """Count what one step of n bodies taught. ``other`` [n, R]: which of the senses that are no grid changed."""
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
-        self.shows += (other & changed[:, None]).sum(axis=0), (other & ~changed[:, None]).sum(axis=0)
+        told = (changed | terminated | (reward != 0))[:, None]
+        self.shows += (other & told).sum(axis=0), (other & ~told).sum(axis=0)
         for code in met[(moved == 1) & ~changed, FRONT].tolist():
             self.walked[code] = self.walked.get(code, 0) + 1
         # What was pushed on leaves behind what is usually walked on.
