@@ -126,7 +126,7 @@ class Motions:
     blocked: Array  # [V] float, chance that walking into a cell with this code leaves the agent where it is
     held: int  # the token of the scene that shows what the agent holds, -1 for none
     resolved: bool  # False: nothing is known of the body yet, nothing may be mapped
-    version: int = 0  # equal for equal motions; a map made with another version is begun anew
+    version: int = 0  # equal for equal motions
 
     @property
     def along(self) -> bool:
@@ -137,6 +137,12 @@ class Motions:
     def shown(self) -> bool:
         """The heading is what the agent looks like, and says nothing of how the view is turned."""
         return bool(self.selves.any())
+
+    @property
+    def frame(self) -> int:
+        """Equal for motions by which the same map is made; a map of another frame is begun anew."""
+        around = self.along and self.shown  # where the view never turns, only the own cell tells how to lay it out
+        return -1 - int(self.own[0]) * (1 << 16) - int(self.own[1]) if around else self.version
 
     @property
     def turns(self) -> Array:

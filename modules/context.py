@@ -53,7 +53,7 @@ class Carry:
     pose: Array  # [B, 3] row, column, heading
     action: Array  # [B] int64, the last action, -1 at the beginning
     clock: Array  # [B] int32, steps in this episode
-    version: Array  # [B] int64, of the motions that the map was made with
+    frame: Array  # [B] int64, of the motions that the map was made with
 
 
 class Context:
@@ -101,7 +101,7 @@ class Context:
             pose=np.tile(np.array([side // 2, side // 2, 0]), (bodies, 1)),
             action=np.full(bodies, -1, np.int64),
             clock=np.zeros(bodies, np.int32),
-            version=np.zeros(bodies, np.int64),
+            frame=np.zeros(bodies, np.int64),
         )
 
     def __call__(self, carry: Carry, sensed: Sensed, first: Array, motions: Motions) -> tuple[Carry, State]:
@@ -130,7 +130,7 @@ class Context:
             scene = self.scene(codes)
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
-        carry, place = self._map(carry, codes, fresh | (carry.version != motions.version), motions)
+        carry, place = self._map(carry, codes, fresh | (carry.frame != motions.frame), motions)
         scene = self.surroundings(place, codes, motions) if around else scene
         return carry, State(trace, scene, code, codes, place)
 
@@ -176,7 +176,7 @@ class Context:
         rows, columns = np.nonzero(shown != UNSEEN)
         cells[rows, *at[rows, columns].T] = shown[rows, columns]
         seen[rows, *at[rows, columns].T] = carry.clock[rows]
-        carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
+        carry = replace(carry, cells=cells, seen=seen, pose=pose, frame=np.full(len(codes), motions.frame))
         if (carry.clock >= max(1, self.length)).any():
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
         return carry, self._place(cells, pose, codes, motions)
@@ -195,7 +195,7 @@ class Context:
         rows, columns = np.nonzero(shown)
         cells[rows, *self.view[columns].T] = view[rows, columns]
         seen[rows, *self.view[columns].T] = carry.clock[rows]
-        carry = replace(carry, cells=cells, seen=seen, pose=pose, version=np.full(len(codes), motions.version))
+        carry = replace(carry, cells=cells, seen=seen, pose=pose, frame=np.full(len(codes), motions.frame))
         return carry, self._place(cells, pose, codes, motions)
 
     def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:

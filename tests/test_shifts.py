@@ -176,9 +176,23 @@ def test_one_who_is_carried_off_finds_itself_where_it_was_before_or_begins_anoth
 
 
 def test_a_game_seen_from_within_is_won_within_few_actions() -> None:
-    kind = {"game_seed": 505, "difficulty": 1, "level": 1, "split": "T1", "view": "ego"}
+    kind = {"game_seed": 509, "difficulty": 1, "level": 1, "split": "T1", "view": "ego"}
     bodies: Any = gymnasium.make_vec(ID, 1, vectorization_mode="vector_entry_point", **kind)
     learner = make(bodies.single_observation_space, bodies.single_action_space, 0)
     won: list[bool] = []
     learner.live(bodies, 200, 0, lambda played: won.append(played.success))
     assert np.mean(won[-5:]) >= 0.8, won
+    memory = learner.agent.hippocampus
+    assert memory.motions(0).shown and not memory.rigid.resolved, "no room is taken for another one turned"
+
+
+def test_a_new_guise_leaves_the_map_as_it_is() -> None:
+    lived = walk(502, 3, 120)
+    begun = 0
+    for before in range(2, 60):
+        early, late = lived.fit(before), lived.fit(before + 1)
+        if early is None or late is None or early.version == late.version or not (early.along and late.along):
+            continue
+        begun += 1
+        assert early.frame == late.frame
+    assert begun > 3

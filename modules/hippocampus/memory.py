@@ -414,16 +414,18 @@ class Hippocampus:
                 self._pairs += len(action)
         while self._due <= self._pairs:
             self._due += max(8, self._due // 3)
+        for situation, world in enumerate(self.worlds):
+            if world.rows:
+                self._see_self(situation)
         if self._pairs:
             self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
-        for situation, world in enumerate(self.worlds):
-            if world.rows and not self.rigid.resolved:
-                self._see_self(situation)
 
     def register(self, before: Array, after: Array, action: Array) -> bool:
         """Find the motions of the view from rows; True where they are other than before."""
         if self.registration is None:
             return False
+        if any(world.motions is not None and world.motions.along for world in self.worlds):
+            return False  # a view that never turns, though a room may look like another one turned
         found = self.registration.fit(before, after, action)
         if not found.resolved or found.version == self.rigid.version:
             return False
