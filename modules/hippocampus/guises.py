@@ -33,6 +33,8 @@ CONSTANT = 0.8
 """Share of an action's rows that one answer must explain to be taken for its rule."""
 PRIOR = 0.2
 """Pseudo-count of every step that an action might make."""
+TIE = 1e-3
+"""Added to how often an action made a step, so that what it never made is left to it where all else is taken."""
 STEPS = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 """Steps that are told apart: to a neighbour, or none; and, after them, a leap to anywhere else."""
 STILL, LEAP = 4, 9
@@ -206,16 +208,25 @@ class Guises:
         for h in headings:
             led = (then == h) & moved
             facing[h] = STEPS[_most(steps[led])] if led.any() else 0
-        for a in np.flatnonzero((go == 0).all(axis=(0, 2))).tolist():
-            constant, tried = (turn[:, a] == turn[0, a]).all(), (action == a).any()
-            expected = usual[a, :LEAP] * (np.arange(LEAP) != STILL)
-            if tried and constant and facing[turn[0, a]].any():
+        unmoved = np.flatnonzero((go == 0).all(axis=(0, 2)))
+        tried, constant = np.isin(np.arange(count), action), (turn == turn[:1]).all(axis=0)
+        for a in unmoved[tried[unmoved] & constant[unmoved]].tolist():
+            if facing[turn[0, a]].any():
                 # It turns to where another leads: what stood in its way is all that it did not step on.
                 go[:, a], absolute[a] = facing[turn[0, a]], True
-            elif expected.any() and (constant or not tried):
-                go[:, a], absolute[a] = STEPS[int(expected.argmax())], True
-                if tried:
-                    facing[turn[0, a]] = go[0, a]
+        # What the others do is left to those that moved elsewhere: two actions seldom do the same.
+        expected = usual[:, :LEAP] * (np.arange(LEAP) != STILL)
+        expected[absolute | (tried & ~constant) | np.isin(np.arange(count), unmoved, invert=True)] = 0
+        movers = expected.any(axis=1)
+        expected[movers] += TIE
+        taken = (STEPS[:, None] == go[0, absolute]).all(axis=2).any(axis=1) | ~usual[:, :LEAP].any(axis=0)
+        expected[:, taken | (np.arange(LEAP) == STILL)] = 0
+        while expected.any():
+            a, way = np.unravel_index(expected.argmax(), expected.shape)
+            go[:, a], absolute[a] = STEPS[way], True
+            if tried[a]:
+                facing[turn[0, a]] = STEPS[way]
+            expected[a], expected[:, way] = 0, 0
         moves = (go != 0).any(axis=2)
         reach = np.where(moves[..., None], go, facing[:, None])
         alone = (turn != headings[:, None]) & ~moves
