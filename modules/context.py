@@ -218,15 +218,15 @@ class Context:
 
     def _find(self, cells: Array, view: Array, shown: Array, motions: Motions) -> tuple[Array, bool]:
         """Where on the map [S, S] a ``view`` [n] that does not turn is seen from, and whether it is known there."""
-        places = np.stack(np.divmod(np.arange(self.size**2), self.size), axis=1)
+        places = np.argwhere(cells != UNSEEN)  # it stands on what it has seen
         at = (places[:, None] + (self.view - motions.own)[shown]) % self.size
         told = cells[at[..., 0], at[..., 1]]
         alike, other = told == view[shown], (told != UNSEEN) & (told != view[shown])
         count = np.bincount(cells.ravel(), minlength=int(view.max()) + 1)
         rare = -np.log(np.maximum(count, 1) / max(1, count[1:].sum()))[view[shown]]  # what is everywhere tells little
         score = np.where(other.sum(axis=1) <= CHANGED, alike @ rare + MISMATCH * other.sum(axis=1), -np.inf)
-        best = int(score.argmax())
-        return (places[best], True) if score[best] > EVIDENCE else (np.full(2, self.size // 2), False)
+        known = score.max(initial=-np.inf) > EVIDENCE
+        return (places[score.argmax()], True) if known else (np.full(2, self.size // 2), False)
 
     def _at(self, pose: Array, view: Array, motions: Motions) -> Array:
         """Where cells ``view`` [n, P] lie on the map [B, n, P]."""

@@ -125,6 +125,18 @@ def test_rigid_motions_alone_do_not_tell_where_it_looks() -> None:
     assert not Registration(lived.layout.position, ACTIONS).fit(*rows).resolved
 
 
+def test_no_room_passes_for_another_one_turned() -> None:
+    """Pads lead to and fro between places that look alike from two sides."""
+    env, lived = gymnasium.make(ID, game_seed=521, view="ego"), walk(521, 1, 400)
+    rows = np.flatnonzero(~lived.first[1:])[:100]
+    told = lived.codes[rows], lived.codes[rows + 1], lived.action[rows]
+    assert Registration(lived.layout.position, ACTIONS).fit(*told).resolved, "rigid motions alone are misled"
+    memory = make(env.observation_space, env.action_space, 0).agent.hippocampus
+    memory.enter(0).motions = lived.fit(100)
+    assert memory.motions(0).shown and not memory.register(*told)
+    assert memory.motions(0).shown and not memory.rigid.resolved
+
+
 # A world made for one question
 
 FLOOR, BORDER, AGENT = 1, 2, 3
@@ -182,8 +194,6 @@ def test_a_game_seen_from_within_is_won_within_few_actions() -> None:
     won: list[bool] = []
     learner.live(bodies, 200, 0, lambda played: won.append(played.success))
     assert np.mean(won[-5:]) >= 0.8, won
-    memory = learner.agent.hippocampus
-    assert memory.motions(0).shown and not memory.rigid.resolved, "no room is taken for another one turned"
 
 
 def test_a_new_guise_leaves_the_map_as_it_is() -> None:

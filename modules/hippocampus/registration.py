@@ -3,8 +3,8 @@
 Each action scores every rigid motion of the view by its likelihood: a cell that the motion brings from a seen cell
 should show the same code, a cell that it brings from outside shows codes at their base rate. Walking into a wall
 leaves the view as it is, so an action's likelihood mixes the motion with standing still. The turns' fixed point is
-the agent's own cell; the cell that walking brings under the agent is the one in front. (Biology: the body schema
-learned from efference copies, Wolpert 1998.)
+the agent's own cell; the cell that walking brings under the agent is the one in front. A view that never turns is not
+resolved here; see guises. (Biology: the body schema learned from efference copies, Wolpert 1998.)
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class Registration:
                 decided = np.abs(moved) > CLEAR
                 clear.append((rows[decided], moved[decided] > 0))
         walks = np.flatnonzero((rotation == 0) & (shift != 0).any(axis=1))
-        own = self._own(rotation, shift) if rotation.any() else None  # in a view that never turns, see guises
+        own = self._own(rotation, shift) if rotation.any() else None
         if len(walks) == 0 or own is None:
             return nothing
         front = own - shift[walks[0]]
