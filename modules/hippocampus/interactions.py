@@ -19,6 +19,7 @@ from numba import njit
 
 from cortex.types import Array, CortexError, Vocabulary
 
+from .lore import DISAGREED, Effect, Lore
 from .memo import NONE, Index, Memo, find, room
 
 Key = tuple[int, int, int, int]
@@ -26,8 +27,6 @@ Key = tuple[int, int, int, int]
 Outcome = tuple[int, int, int, int]
 """how the agent moved (0 not, 1 by a step, 2 to another place like the one reached), code reached, code carried and
 code behind afterwards."""
-Effect = tuple[int, ...]
-"""moved, then an operation for each attribute of the token reached, of the token carried, of the token behind."""
 Entry = TypeVar("Entry", bound=tuple[int, ...])
 
 TOKENS = ("front", "carried", "beyond")
@@ -56,35 +55,43 @@ class Group:
 
     effects: Counter[Effect] = field(default_factory=Counter)  # how many of them each would explain
     members: dict[Key, tuple[Effect, ...]] = field(default_factory=dict)
+    vote: Effect | None = None  # the answer that the lore knows of
 
 
 class Interactions:
     """Counts of the interactions of one world, and what they foretell.
 
     ``levels``: keys beside those of PARTS, each a string of fields among ``front``, ``carried``, ``beyond`` and
-    ``front.i`` and so on, the i-th attribute of the token. ``others``: worlds that taught before how far to trust.
+    ``front.i`` and so on, the i-th attribute of the token. ``lore``: what it shares with other worlds of these levels.
     """
 
-    def __init__(self, codebook: Vocabulary, levels: Sequence[str], others: Sequence[Interactions] = ()) -> None:
-        self.codebook, self.others = codebook, list(others)
+    def __init__(self, codebook: Vocabulary, levels: Sequence[str], lore: Lore | None = None) -> None:
+        self.codebook = codebook
         self.blocks = int(codebook.attributes(np.zeros(1, np.int32)).shape[-1])
         names = list(dict.fromkeys([*PARTS, *levels, ""]))
         self._fields = _fields(names, self.blocks)
         self._prior = np.array([PRIOR.get(name, OTHER) for name in names])
-        self._version = 0
+        self.lore = lore or Lore(len(names), 1 + len(TOKENS) * self.blocks)
+        self._names = Index()
+        self._groups: list[Group] = []
+        self._kind, self._trials = np.zeros((0, 2), np.int64), np.zeros((0, 2))
         self.clear()
 
     def clear(self) -> None:
         """Forget what this world taught."""
+        for number, group in enumerate(self._groups):
+            verb, level = int(self._kind[number, 0]), int(self._kind[number, 1])
+            name = int(self._names.keys[number])
+            self.lore.vote(name, verb, level, group.vote, None)
+            self.lore.count(name, verb, level, -self._trials[number])
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
-        self._groups: list[Group] = []
+        self._groups = []
         self._names, self._kind = Index(), np.zeros((0, 2), np.int64)  # of each group: verb and level
         self._answers = np.zeros((0, 1 + len(TOKENS) * self.blocks), np.int64)  # -1: its memories do not agree
         self._trials = np.zeros((0, 2))  # wrong answers and all, when each of its memories is foretold from the others
         self._untested: set[int] = set()
-        self.trials = np.zeros((0, len(self._fields), 2))  # the same of all groups of a verb and level
-        self._version, self._stamp = self._version + 1, -1
+        self._stamp = -1
         self._memo = Memo(5)  # moved, front, carried, beyond, novelty
 
     def __len__(self) -> int:
@@ -123,7 +130,8 @@ class Interactions:
         tokens = self.codebook.attributes(met)
         told, after = _recall(
             verb, met, tokens, self._fields, (*self._exact.table, self._usual),
-            (*self._names.table, self._answers, self._doubt), self._least,
+            (*self._names.table, self._answers, self._doubt),
+            (*self.lore.names.table, self.lore.answers, self.lore.worlds, self._doubt_elsewhere), self._least,
         )  # fmt: skip
         rows, which = np.nonzero(told[:, 1:4] < 0)
         if len(rows):
@@ -133,31 +141,32 @@ class Interactions:
     def _calibrate(self) -> None:
         """How far to trust each answer: from how often answers under its key were wrong, held against those of its
         level and verb, in this world and those before it."""
-        stamp = self._version + sum(world._version for world in self.others)
-        if stamp == self._stamp:
+        for world in list(self.lore.pending):
+            world.test()
+        if self.lore.version == self._stamp:
             return
-        self._stamp = stamp
+        self._stamp = self.lore.version
         self._memo.clear()
-        worlds = [world._tested() for world in (self, *self.others)]
-        told = np.tile(self._prior, (1 + max(map(len, worlds)), 1, 1))  # the last for all verbs without a row
-        for trials in worlds:
-            told[: len(trials)] += trials
+        told = np.tile(self._prior, (1 + len(self.lore.trials), 1, 1))  # the last for all verbs without a row
+        told[:-1] += self.lore.trials
         rate = told[..., 0] / told[..., 1]
         rate[:, -1] = np.maximum(rate[:, -1], LEAST)
         self._least = rate[:, -1].copy()
         size = len(self._groups)
-        of_kind, wrong, asked = rate[tuple(self._kind[:size].T)], *self._trials[:size].T
+        of_kind, (wrong, asked) = rate[tuple(self._kind[:size].T)], self._trials[:size].T
         coarsest = self._kind[:size, 1] == rate.shape[1] - 1
         self._doubt = np.where(coarsest, of_kind, (STRENGTH * of_kind + wrong) / (STRENGTH + asked))
+        self._doubt_elsewhere = np.maximum(self.lore.doubts(rate), LEAST)
 
-    def _tested(self) -> Array:
-        """Wrong answers and answers [verbs, levels, 2], each memory foretold from the others of its group."""
+    def test(self) -> None:
+        """Foretell each memory from the others of its group, where these changed."""
         for number in self._untested:
-            (verb, level), before = self._kind[number], self._trials[number].copy()
+            verb, level = int(self._kind[number, 0]), int(self._kind[number, 1])
+            before = self._trials[number].copy()
             self._trials[number] = self._foretell(self._groups[number], level)
-            self.trials[verb, level] += self._trials[number] - before
+            self.lore.count(int(self._names.keys[number]), verb, level, self._trials[number] - before)
         self._untested.clear()
-        return self.trials
+        self.lore.pending.pop(self, None)
 
     def _foretell(self, group: Group, level: int) -> tuple[int, int]:
         wrong = asked = 0
@@ -174,7 +183,7 @@ class Interactions:
             return None
         times = max(effects.values())
         effect = min((effect for effect, n in effects.items() if n == times), key=_complexity)
-        return effect if level == self.trials.shape[1] - 1 or times >= AGREEMENT * number else None
+        return effect if level == len(self._fields) - 1 or times >= AGREEMENT * number else None
 
     def _enter(self, key: Key, outcome: Outcome) -> None:
         """Put what one key comes to under all coarse keys, in the place of what it came to before."""
@@ -184,7 +193,6 @@ class Interactions:
         self._usual[at] = outcome
         tokens = self.codebook.attributes(met)
         effects = self._describe(outcome, tokens[0].tolist())
-        self.trials = room(self.trials, key[0] + 1)
         for level, name in enumerate(_names(verb, met, tokens, self._fields)[0]):
             number = int(self._names.enter(name[None])[0][0])
             if number == len(self._groups):
@@ -198,9 +206,13 @@ class Interactions:
             group.effects = +group.effects
             group.members[key] = effects
             agreed = self._agreed(group.effects, len(group.members), level)
-            self._answers[number] = -1 if agreed is None else agreed
+            vote = (DISAGREED,) * self._answers.shape[1] if agreed is None else agreed
+            self._answers[number] = vote
+            if vote != group.vote:
+                self.lore.vote(int(name), key[0], level, group.vote, vote)
+                group.vote = vote
             self._untested.add(number)
-        self._version += 1
+        self.lore.pending[self] = None
 
     def _describe(self, outcome: Outcome, tokens: list[list[int]]) -> tuple[Effect, ...]:
         """The effects that would explain an outcome: relative ones carry over to other tokens."""
@@ -246,15 +258,18 @@ def _recall(
     fields: Array,
     exact: tuple[Array, Array, Array],
     coarse: tuple[Array, Array, Array, Array],
+    common: tuple[Array, Array, Array, Array, Array],
     least: Array,
 ) -> tuple[Array, Array]:
     """Moved, codes after, novelty [M, 5], a code -1 where it has to be composed of the attributes after [M, 3, blocks].
 
     ``exact``: the table of exact keys and their outcomes; ``coarse``: that of coarse keys, their effects and how
-    doubtful they are; ``least``: by verb, how novel is what no key foretells.
+    doubtful they are; ``common``: the same of all worlds with how many gave an answer, believed where this world has
+    none or the same; ``least``: by verb, how novel is what no key foretells.
     """
     known, slots, usual = exact
     named, places, answers, doubt = coarse
+    lore, lore_places, lore_answers, worlds, lore_doubt = common
     told, after = np.empty((len(verb), 5)), tokens.copy()
     names, keys, effect = _names(verb, met, tokens, fields), _keys(verb, met), np.zeros(answers.shape[1], np.int64)
     for row in range(len(verb)):
@@ -268,8 +283,16 @@ def _recall(
             number = find((named, places), names[row, level])
             if number != NONE and answers[number, 0] >= 0 and doubt[number] < told[row, 4]:
                 effect[:], told[row, 4] = answers[number], doubt[number]
+        for level in range(len(fields)):
+            number = find((lore, lore_places), names[row, level])
+            if number == NONE or lore_answers[number, 0] < 0 or lore_doubt[number] >= told[row, 4]:
+                continue
+            own = find((named, places), names[row, level])
+            if own == NONE or (worlds[number] > 1 and (answers[own] == lore_answers[number]).all()):
+                effect[:], told[row, 4] = lore_answers[number], lore_doubt[number]
         if np.isinf(told[row, 4]):
-            effect[:], effect[0], told[row, 4] = SAME, 1, least[min(verb[row], len(least) - 1)]
+            effect[:] = SAME
+            effect[0], told[row, 4] = 1, least[min(verb[row], len(least) - 1)]
         told[row, 0] = effect[0]
         blocks = tokens.shape[2]
         for which in range(tokens.shape[1]):

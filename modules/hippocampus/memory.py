@@ -137,7 +137,7 @@ class Hippocampus:
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
-        interactions = Interactions(self.codebook, self.levels, [world.interactions for world in before])
+        interactions = Interactions(self.codebook, self.levels, before[0].interactions.lore if before else None)
         return World(interactions, Events([world.events for world in before]), np.zeros((2, len(self.rest))))
 
     @property
