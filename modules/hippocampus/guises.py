@@ -35,6 +35,8 @@ PRIOR = 0.2
 """Pseudo-count of every step that an action might make."""
 TIE = 1e-3
 """Added to how often an action made a step, so that what it never made is left to it where all else is taken."""
+OTHERWISE = 2
+"""Actions that must do other than they did elsewhere before the rest is not expected to do the same either."""
 STEPS = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 """Steps that are told apart: to a neighbour, or none; and, after them, a leap to anywhere else."""
 STILL, LEAP = 4, 9
@@ -214,13 +216,15 @@ class Guises:
             if facing[turn[0, a]].any():
                 # It turns to where another leads: what stood in its way is all that it did not step on.
                 go[:, a], absolute[a] = facing[turn[0, a]], True
-        # What the others do is left to those that moved elsewhere: two actions seldom do the same.
+        # The others do what they did elsewhere; where two did not, what is left to them: two seldom do the same.
         expected = usual[:, :LEAP] * (np.arange(LEAP) != STILL)
+        other = (STEPS[expected.argmax(axis=1)] != go[0]).any(axis=1) & absolute & expected.any(axis=1)
         expected[absolute | (tried & ~constant) | np.isin(np.arange(count), unmoved, invert=True)] = 0
-        movers = expected.any(axis=1)
-        expected[movers] += TIE
-        taken = (STEPS[:, None] == go[0, absolute]).all(axis=2).any(axis=1) | ~usual[:, :LEAP].any(axis=0)
-        expected[:, taken | (np.arange(LEAP) == STILL)] = 0
+        if other.sum() >= OTHERWISE:
+            taken = (STEPS[:, None] == go[0, absolute]).all(axis=2).any(axis=1) | ~usual[:, :LEAP].any(axis=0)
+            expected[expected.any(axis=1)] += TIE
+            expected[:, taken] = 0
+        expected[:, STILL] = 0
         while expected.any():
             a, way = np.unravel_index(expected.argmax(), expected.shape)
             go[:, a], absolute[a] = STEPS[way], True
