@@ -40,8 +40,8 @@ PAIRS = 4096
 """Steps from which registration is found; it is settled long before."""
 HOLDS = 0.9
 """Share of its changes that must come with those of something reached, or with pay, in what shows what is held."""
-FIRST = 96
-"""Steps of a situation from which the agent is found in a view that stays."""
+DUE = (*range(1, 25), 27, 30, 34, 38, 43, 48, 54, 61, 69, 77, 86, 96)
+"""Numbers of first steps of a situation from which the agent is looked for in a view that does not turn."""
 
 
 class Store(Protocol):
@@ -363,11 +363,11 @@ class Hippocampus:
         changed = set(self.hold())
         for number in sorted(set(situation.tolist())):
             world = self.enter(number)
-            if len(world.rows) >= FIRST:
+            rows, known = np.flatnonzero(situation == number), len(world.rows)
+            if known >= DUE[-1]:
                 continue
-            rows = np.flatnonzero(situation == number)
             world.rows += zip(before[rows], after[rows], action[rows].tolist())
-            if self._see_self(number):
+            if any(known < due <= len(world.rows) for due in DUE) and self._see_self(number):
                 changed.add(number)
         return sorted(changed)
 
@@ -384,8 +384,9 @@ class Hippocampus:
         """Find the schema of one situation from its first rows; True where it is another than before."""
         assert self.guises is not None
         world, held = self.worlds[situation], self.held
-        before, after = (np.stack([row[part] for row in world.rows]) for part in (0, 1))
-        action = np.array([row[2] for row in world.rows])
+        rows = world.rows[: max((due for due in DUE if due <= len(world.rows)), default=0)]
+        before, after = (np.stack([row[part] for row in rows]) for part in (0, 1))
+        action = np.array([row[2] for row in rows])
         usual = np.zeros((self.actions, LEAP + 1))
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
@@ -406,7 +407,7 @@ class Hippocampus:
             episode = self.store.read(number)
             codes, action = episode.codes[:, self.grid], episode.action.astype(np.int64)
             world = self.enter(episode.situation)
-            world.rows += list(zip(codes[:-1], codes[1:], action.tolist()))[: FIRST - len(world.rows)]
+            world.rows += list(zip(codes[:-1], codes[1:], action.tolist()))[: DUE[-1] - len(world.rows)]
             if self._pairs < PAIRS:
                 self._before.append(codes[:-1])
                 self._after.append(codes[1:])
