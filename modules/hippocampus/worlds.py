@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 
 from cortex.types import UNSEEN, Array, Motions, Place
 
@@ -81,21 +82,31 @@ class World:
 def met_of(before: Place, after: Place, action: Array, motions: Motions) -> tuple[Array, Array, Array]:
     """What ``action`` [n] met: codes [n, 4] reached, carried, under the agent and behind what was reached; the same
     cells, hold and footing after; and how it moved [n]: 0 not, 1 by a step, 2 to another cell like the one reached."""
-    body, size = np.arange(len(before.pose)), before.cells.shape[1]
-    at, behind = reached(before.pose, action, motions, size)
-    reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
-    told = []
-    for place in (before, after):
-        under = place.cells[body, *(place.pose[:, :2] % size).T]
-        front, beyond = (np.where(reaches, place.cells[body, *cell.T], UNSEEN) for cell in (at, behind))
-        told.append(np.stack([front, place.carried, under, beyond], axis=1).astype(np.int64))
-    moved = (before.pose[:, :2] != after.pose[:, :2]).any(axis=1)
-    stepped = ((before.pose[:, :2] + motions.go[before.pose[:, 2], action] - after.pose[:, :2]) % size == 0).all(axis=1)
-    leapt = moved & ~stepped & (told[0][:, FRONT] != UNSEEN) & (told[0][:, FRONT] == told[1][:, UNDER])
-    return told[0], told[1], np.where(leapt, 2, moved.astype(np.int64))
+    sooner, later = ((place.cells, place.pose.astype(np.int64), place.carried) for place in (before, after))
+    met, then, moved = _met(sooner, later, np.asarray(action, np.int64), motions.go, motions.reach)
+    return np.asarray(met), np.asarray(then), np.asarray(moved)
 
 
-def reached(pose: Array, action: Array, motions: Motions, size: int) -> tuple[Array, Array]:
-    """The cells [n, P] of the map that ``action`` [n] acts on from ``pose`` [n, 3], and those behind them."""
-    step = motions.reach[pose[:, 2], action]
-    return np.asarray((pose[:, :2] + step) % size), np.asarray((pose[:, :2] + 2 * step) % size)
+@njit(cache=True)
+def _met(
+    before: tuple[Array, Array, Array], after: tuple[Array, Array, Array], action: Array, go: Array, reach: Array
+) -> tuple[Array, Array, Array]:
+    """The same from cells, pose and what is carried, before and after."""
+    told, moved = np.zeros((2, len(action), 4), np.int64), np.zeros(len(action), np.int64)
+    pose, then, size = before[1], after[1], before[0].shape[1]
+    for body in range(len(action)):
+        heading, act = pose[body, 2], action[body]
+        step, leads = reach[heading, act], go[heading, act]
+        down, right = then[body, 0] - pose[body, 0], then[body, 1] - pose[body, 1]
+        for when, (cells, at, carried) in enumerate((before, after)):
+            told[when, body, CARRIED] = carried[body]
+            told[when, body, UNDER] = cells[body, at[body, 0] % size, at[body, 1] % size]
+            if step[0] != 0 or step[1] != 0:
+                for column, far in ((FRONT, 1), (BEYOND, 2)):
+                    row, place = pose[body, 0] + far * step[0], pose[body, 1] + far * step[1]
+                    told[when, body, column] = cells[body, row % size, place % size]
+        if down != 0 or right != 0:
+            stepped = (leads[0] - down) % size == 0 and (leads[1] - right) % size == 0
+            front = told[0, body, FRONT]
+            moved[body] = 2 if not stepped and front != UNSEEN and front == told[1, body, UNDER] else 1
+    return told[0], told[1], moved
