@@ -12,6 +12,9 @@ from .frozen import listed, scene
 UNBOUNDED = 1e6
 """A bound beyond this says nothing about the values to expect."""
 
+STEPS = 1 << 14
+"""Values told apart in a unit of a token: what differs by less is alike, and noise cannot fill the memory of tokens."""
+
 
 class VectorEncoder:
     """Numbers [B, n] -> a token per entry, its value first and zeros after, at (index, 0).
@@ -42,7 +45,8 @@ class VectorEncoder:
         count = len(self.position)
         raw = np.asarray(values, dtype=np.float64).reshape(len(values), count)
         tokens = np.zeros((len(raw), count, self.width), np.float32)
-        tokens[..., 0] = np.where(self._bounded, (raw - self._centre) / self._scale, np.arcsinh(raw))
+        told = np.where(self._bounded, (raw - self._centre) / self._scale, np.arcsinh(raw))
+        tokens[..., 0] = np.round(told * STEPS) / STEPS
         return scene(tokens, np.ones((len(raw), count), bool), self.position, self.modality)
 
     def value(self, tokens: Array) -> Array:
