@@ -134,7 +134,7 @@ def test_noise_does_not_fill_the_memory_of_tokens() -> None:
     for seed in range(8):
         scene = encoder(np.random.default_rng(seed).uniform(-1, 1, (4096, 8)))
         book.encode(scene.tokens, scene.mask)
-    assert book.size < 40_000, "a quarter of a million values"
+    assert book.size < 10_000, "a quarter of a million values"
 
 
 def test_equal_numbers_at_two_places_are_two_symbols() -> None:

@@ -12,7 +12,7 @@ from .frozen import listed, scene
 UNBOUNDED = 1e6
 """A bound beyond this says nothing about the values to expect."""
 
-STEPS = 1 << 14
+STEPS = 1 << 12
 """Values told apart in a unit of a token: what differs by less is alike, and noise cannot fill the memory of tokens."""
 
 
