@@ -63,6 +63,8 @@ class Learned:
     uncertainty: Array  # [n]
 
 
+FRONT = 3
+"""Column of an event: what is in front, or reached."""
 FOCUS = 3
 """Tokens of the map that the world model reads: in front, carried, under."""
 
@@ -132,6 +134,7 @@ class MappedModel:
         told = went, met, after
         event, ahead, sign, key, full = _follow(self.cells, self.size, self.body, scene, verb, self.about, told)
         chance, end, untried = self.world.events.predict(event)
+        chance[event[:, FRONT] == UNSEEN] = 0  # what is not seen yet promises to be seen, no more
         worth = np.full(len(action), self.worth)
         if learned is not None:
             rows = np.flatnonzero(untried[learned.rows])

@@ -183,3 +183,34 @@ def test_what_was_held_before_can_be_what_pays() -> None:
     wanted = (fresh[:, FRONT] == 3) & (fresh[:, HELD] == 2)
     chance = events.predict(fresh)[0]
     assert chance[wanted].min() > 0.5 > chance[~wanted].max()
+
+
+def faced(action: int, front: int) -> Array:
+    """An event in which an action led before a thing."""
+    features = np.zeros((1, len(FEATURES)), np.int64)
+    features[0, [ACTION, UNDER, FRONT, CARRIED]] = action, 7, front, 1
+    return features
+
+
+def test_where_every_new_thing_paid_the_next_one_is_expected_to() -> None:
+    generous, stingy = Events(), Events()
+    for thing in range(20, 26):
+        for _ in range(8):
+            generous.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool))
+            stingy.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool))
+        generous.learn(faced(FORWARD, thing), np.ones(1), np.ones(1, bool))
+        stingy.learn(faced(FORWARD, thing), np.full(1, float(thing == 20)), np.array([thing == 20]))
+    chances = [events.predict(faced(FORWARD, 40))[0][0] for events in (generous, stingy)]
+    assert chances[0] > 0.5 > 0.3 > chances[1]
+
+
+def test_what_pays_for_one_action_is_expected_of_another_until_that_is_tried() -> None:
+    events, turn = Events(), 1
+    for _ in range(20):
+        events.learn(faced(FORWARD, GOAL), np.ones(1), np.ones(1, bool))
+        for action in (FORWARD, turn):
+            events.learn(faced(action, 1), np.zeros(1), np.zeros(1, bool))
+    assert events.predict(faced(turn, GOAL))[0] > 0.8
+    for _ in range(4):
+        events.learn(faced(turn, GOAL), np.zeros(1), np.zeros(1, bool))
+    assert events.predict(faced(turn, GOAL))[0] < 0.5 < events.predict(faced(FORWARD, GOAL))[0]

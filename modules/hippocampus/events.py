@@ -29,6 +29,8 @@ PRIOR = (0.1, 0.6)
 """Beta prior of a chance: rare, and nearly sure where it holds."""
 PENALTY = 2.0
 """Log prior odds against each further feature of a hypothesis."""
+BORROWED = 3.0
+"""Most nats that what other actions say weighs: what pays for one is likely to pay for another, until it is tried."""
 NEGLIGIBLE = 1e-9
 """Weight of a hypothesis below which it is not asked."""
 
@@ -132,29 +134,37 @@ class Events:
         self._steady = rows = np.ascontiguousarray(_steady(self.counts[: len(self)])[:, :3])
         shape = 1 + int(self.features[: len(self), 0].max(initial=0)), len(SETS), 2
         places = self._pairs[: len(self)], self._cell[: self._pair.size], self._action[: self._pair.size]
-        self._chances, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
-        evidence -= (PENALTY * SIZE)[:, None]
+        self._chances, self._fresh, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
+        evidence += _borrowed(evidence) - (PENALTY * SIZE)[:, None]
         weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
         self._weights = weights / weights.sum(axis=1, keepdims=True)
 
     def _predict(self, features: Array) -> Array:
         events, attempts = _events(features), _attempts(features)
-        fit = self._chances, self._weights, self._steady
+        fit = self._chances, self._fresh, self._weights, self._steady
         tables = self._cells.table, self._events.table, self._attempts.table
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
         return np.asarray(_foretell(features, events, attempts, tables, fit))
 
 
+def _borrowed(evidence: Array) -> Array:
+    """What the other actions say for and against each hypothesis [actions + 1, sets, 2]: it counts for little beside
+    what an action says for itself."""
+    others = evidence.sum(axis=0) - evidence
+    return np.asarray(np.maximum(others - others.max(axis=1, keepdims=True), -BORROWED))
+
+
 @njit(cache=True)
 def _evidence(
     rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
-) -> tuple[Array, Array]:
-    """Chances of reward and of an end in each cell [cells + 1, 2], the last one not met before; and by how many nats
-    each hypothesis told the rows of each action [actions + 1, sets, 2] that any action did.
+) -> tuple[Array, Array, Array]:
+    """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2],
+    which is that of its cells on average; and by how many nats each hypothesis told the rows of each action
+    [actions + 1, sets, 2].
 
     ``rows`` [n, 3]: times, rewarded, ended; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
     """
-    own, whole = np.zeros((len(cell), 3)), np.zeros((len(owner) + 1, 3))
+    own, whole = np.zeros((len(cell), 3)), np.zeros((len(owner), 3))
     for row in range(len(rows)):
         for s in range(pairs.shape[1]):
             own[pairs[row, s]] += rows[row]
@@ -167,10 +177,14 @@ def _evidence(
             times, hits = whole[at, 0], whole[at, 1 + which]
             left, left_hits = times - own[pair, 0], hits - own[pair, 1 + which]
             told[action[pair], owner[at], which] += _log_beta(hits, times) - _log_beta(left_hits, left)
-    chances = np.empty((len(whole), 2))
-    for which in (0, 1):
-        chances[:, which] = (whole[:, 1 + which] + PRIOR[0]) / (whole[:, 0] + PRIOR[0] + PRIOR[1])
-    return chances, told
+    chances, fresh = np.empty((len(whole), 2)), np.full((shape[1], 2), PRIOR[0])
+    cells = np.full(shape[1], PRIOR[0] + PRIOR[1])
+    for at in range(len(whole)):
+        cells[owner[at]] += 1
+        for which in (0, 1):
+            chances[at, which] = (whole[at, 1 + which] + PRIOR[0]) / (whole[at, 0] + PRIOR[0] + PRIOR[1])
+            fresh[owner[at], which] += whole[at, 1 + which] / whole[at, 0]
+    return chances, fresh / cells.reshape(-1, 1), told
 
 
 @njit(cache=True)
@@ -192,15 +206,16 @@ def _foretell(
     features: Array, events: Array, attempts: Array, tables: tuple[tuple[Array, Array], ...], fit: tuple[Array, ...]
 ) -> Array:
     """Chances of reward and of an end by all hypotheses, and whether it was never tried [M, 3]."""
-    chances, weights, counts = fit
+    chances, fresh, weights, counts = fit
     told, named = np.zeros((len(features), 3)), _cells(features)
     for row in range(len(features)):
         kind = min(features[row, 0], len(weights) - 1)
         for s in range(named.shape[1]):
             if max(weights[kind, s, 0], weights[kind, s, 1]) >= NEGLIGIBLE:
                 at = find(tables[0], named[row, s])
-                told[row, 0] += chances[at, 0] * weights[kind, s, 0]
-                told[row, 1] += chances[at, 1] * weights[kind, s, 1]
+                for which in (0, 1):
+                    chance = fresh[s, which] if at == NONE else chances[at, which]
+                    told[row, which] += chance * weights[kind, s, which]
         event = find(tables[1], events[row])
         if event != NONE:  # a memory that fits overrides, the more often it was so
             for which in (0, 1):
