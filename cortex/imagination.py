@@ -123,7 +123,8 @@ class WholeModel:
             tokens[known] = self.parts.codebook.decode(codes)
         unknown = np.flatnonzero(novelty > 0)
         model = self.parts.world_model
-        if self.parts.trust > 0 and model.nights and len(unknown):
+        # Where scenes have maps the model learned to read these, and is silent while the agent is not found in a view.
+        if self.parts.trust > 0 and model.nights and model.focus == tokens.shape[1] and len(unknown):
             guess = model(tokens[unknown], action[unknown])
             sure = guess.uncertainty <= self.parts.trust
             rows = unknown[sure]

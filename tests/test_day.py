@@ -129,3 +129,13 @@ def test_a_cell_of_another_command_is_not_taken_for_this_one(tmp_path: Path) -> 
     assert told["a"] == 1 and common.ask(["-c", "print('{\"a\": 1}')"], cell, tmp_path) == told
     with pytest.raises(SystemExit, match="came of another command"):
         common.ask(["-c", "print('{\"a\": 2}')"], cell, tmp_path)
+
+
+def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_lived() -> None:
+    """Before the agent is found in the new view there is no map, and the world model learned to read maps."""
+    small = {"sleep.steps": "4", "sleep.states": "32", "sleep.batch": "16", "sleep.world_model_steps": "4"}
+    learner = newborn(**small, **{"planner.simulations": "32", "world_model.trust": "1.0"})
+    lived(learner, GAMES[0], 60)
+    learner.sleep(0)
+    assert learner.updates and lived(learner, GAMES[1], 60)
+    assert learner.play(bodies(GAMES[2]), 2, 0) and learner.play(bodies(GAMES[2]), 2, 0, habit=True)
