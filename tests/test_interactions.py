@@ -335,3 +335,40 @@ def test_what_other_worlds_held_is_not_taken_for_a_fact_of_this_one() -> None:
     new.learn(in_vain(TOGGLE, door(RED), key(RED)))
     assert new.predict(TOGGLE, door(RED), key(RED))[1::2] == (door(RED), 0.0)
     assert old.predict(TOGGLE, door(RED), key(RED))[1::2] == (door(RED, 0), 0.0)
+
+
+def idle_hands(codebook: Codebook, others: Sequence[World] = (), colours: Sequence[int] = range(3)) -> World:
+    """A world in which toggling does nothing without a key."""
+    world = World(codebook=codebook, others=others)
+    world.learn(*(in_vain(TOGGLE, door(colour), EMPTY) for colour in colours), in_vain(TOGGLE, WALL, EMPTY))
+    return world
+
+
+def test_what_never_did_anything_elsewhere_promises_little_in_a_new_world() -> None:
+    codebook = Codebook()
+    alone, first = World(codebook=codebook), idle_hands(codebook)
+    others = [first, *(idle_hands(codebook, [first]) for _ in range(3))]
+    new = World(codebook=codebook, others=others[:1])
+    question = TOGGLE, ball(BLUE), EMPTY
+    assert new.predict(*question)[:3] == (False, ball(BLUE), EMPTY)
+    assert 0 < new.predict(*question)[3] < 0.25 and alone.predict(*question)[3] >= 0.5
+    assert new.predict(PICKUP, ball(BLUE), EMPTY)[3] >= 0.5, "of another action nothing is known"
+
+
+def test_worlds_that_disagree_tell_a_new_one_nothing() -> None:
+    codebook = Codebook()
+    first = idle_hands(codebook)
+    second = World(codebook=codebook, others=[first])
+    second.learn(*((TOGGLE, door(c), EMPTY, False, door(c, 1), EMPTY) for c in range(3)))
+    new = World(codebook=codebook, others=[first])
+    assert new.predict(TOGGLE, ball(BLUE), EMPTY)[3] >= 0.4
+
+
+def test_what_a_world_forgets_it_no_longer_tells_others() -> None:
+    codebook = Codebook()
+    alone, first = World(codebook=codebook), idle_hands(codebook)
+    new = World(codebook=codebook, others=[first])
+    question = TOGGLE, ball(BLUE), EMPTY
+    assert new.predict(*question) != alone.predict(*question)
+    first.memory.clear()
+    assert new.predict(*question) == alone.predict(*question)

@@ -19,7 +19,7 @@ from numba import njit
 
 from cortex.types import Array, CortexError, Vocabulary
 
-from .lore import DISAGREED, Effect, Lore
+from .lore import DISAGREED, Effect, Lore, either
 from .memo import NONE, Index, Memo, find, room
 
 Key = tuple[int, int, int, int]
@@ -151,11 +151,12 @@ class Interactions:
         told[:-1] += self.lore.trials
         rate = told[..., 0] / told[..., 1]
         rate[:, -1] = np.maximum(rate[:, -1], LEAST)
-        self._least = rate[:, -1].copy()
         size = len(self._groups)
         of_kind, (wrong, asked) = rate[tuple(self._kind[:size].T)], self._trials[:size].T
         coarsest = self._kind[:size, 1] == rate.shape[1] - 1
         self._doubt = np.where(coarsest, of_kind, (STRENGTH * of_kind + wrong) / (STRENGTH + asked))
+        untried = np.isin(np.arange(len(rate)), self._kind[:size, 0], invert=True)  # of them only other worlds tell
+        self._least = np.where(untried, either(rate[:, -1], self.lore.across(len(rate))[:, -1]), rate[:, -1])
         self._doubt_elsewhere = np.maximum(self.lore.doubts(rate), LEAST)
 
     def test(self) -> None:

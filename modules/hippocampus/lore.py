@@ -65,16 +65,21 @@ class Lore:
         self.answers[number] = ranked[0][0] if common or len(ranked) == 1 else DISAGREED
         self.version += 1
 
+    def across(self, verbs: int) -> Array:
+        """How often a world's answers would have been foretold wrongly from those of the others [verbs, levels]."""
+        told = np.tile(np.array(DOUBT), (verbs, self._across.shape[1], 1))
+        told[: len(self._across)] += self._across[:verbs]
+        return np.asarray(told[..., 0] / told[..., 1])
+
     def doubts(self, rate: Array) -> Array:
         """Chance that the common answer to each key is wrong in a world that was not asked yet: that the world answers
         otherwise, or that what is asked is an exception in it. ``rate`` [verbs, levels] of wrong answers within worlds.
         """
-        size, kinds = len(self._votes), self._across + np.array(DOUBT)
-        told = []
-        for of_kind, counts in ((kinds[..., 0] / kinds[..., 1], self._counts), (rate, self._within)):
+        size, told = len(self._votes), []
+        for of_kind, counts in ((self.across(len(rate)), self._counts), (rate, self._within)):
             wrong, asked = counts[:size].T
             told.append((STRENGTH * of_kind[tuple(self._kind[:size].T)] + wrong) / (STRENGTH + asked))
-        return np.asarray(1 - (1 - told[0]) * (1 - told[1]))
+        return np.asarray(either(*told))
 
     def _number(self, name: int, verb: int, level: int) -> int:
         number = int(self.names.enter(np.array([name]))[0][0])
@@ -86,3 +91,8 @@ class Lore:
             self._kind[number] = verb, level
             self._across = room(self._across, verb + 1)
         return number
+
+
+def either(one: Array, other: Array) -> Array:
+    """Chance that one thing or the other is wrong."""
+    return np.asarray(1 - (1 - one) * (1 - other))
