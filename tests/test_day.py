@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from cortex.day import live_day, living
 from cortex.measure.protocol import Played
 from experiments import common, novel_day
 from experiments.agents import Cortex, make
@@ -139,3 +141,22 @@ def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_liv
     learner.sleep(0)
     assert learner.updates and lived(learner, GAMES[1], 60)
     assert learner.play(bodies(GAMES[2]), 2, 0) and learner.play(bodies(GAMES[2]), 2, 0, habit=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["full", "ego"])
+def test_statistics_made_anew_from_rows_lead_to_the_same_actions(view: str, tmp_path: Path) -> None:
+    """All that is computed is thrown away in the middle of a game: it is the same again, since rows are the truth."""
+    learner, again = newborn(), newborn()
+    lived(learner, GAMES[0], 150, view=view)
+    live_day(learner.agent, bodies(GAMES[1], view=view), 100, 1, np.random.default_rng(1))
+    learner.save(tmp_path / "agent")
+    again.load(tmp_path / "agent")
+    actions: list[list[int]] = []
+    for one in (learner, again):
+        steps = living(one.agent, bodies(GAMES[1], view=view), 2, np.random.default_rng(2))
+        actions.append([])
+        for trace, action, outcome, _ in itertools.islice(steps, 250):
+            one.agent.observe(trace, action, outcome)
+            actions[-1].append(int(action[0]))
+    assert actions[0] == actions[1]
