@@ -108,7 +108,7 @@ class Agent:
         sensed, first = outcome.sensed, np.zeros(len(action), bool)
         carry = replace(trace.carry.context, action=action)
         motions = self.imagination.motions(trace.recall.situation[0])
-        _, after = self.context.step(carry, sensed.codes, sensed.percept, first, motions, sensed.scene, around=False)
+        _, after = self.context(carry, sensed, first, motions, around=False)
         percepts = trace.sensed.percept, sensed.percept
         changed = self.hippocampus.observe(trace.state, trace.recall, percepts, action, outcome, after)
         if changed:

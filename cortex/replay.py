@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cortex.types import Array, Episode, State, take
+from cortex.types import Array, Episode, Sensed, State, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
@@ -56,7 +56,7 @@ def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> I
         codes = np.stack([batch[i].codes[0] for i in order])
         scene = context.scene(codes)
         percept = multimodal(scene)
-        carry, before = context.step(carry, codes, percept, np.ones(len(batch), bool), motions, scene, around)
+        carry, before = context(carry, Sensed(scene, percept, codes), np.ones(len(batch), bool), motions, around)
         for t in range(int(lengths.max(initial=0))):
             live = int((lengths > t).sum())
             alive = order[:live]
@@ -66,7 +66,7 @@ def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> I
             latent = percept.latent[:live]
             scene = context.scene(codes)
             percept = multimodal(scene)
-            carry, after = context.step(carry, codes, percept, np.zeros(live, bool), motions, scene, around)
+            carry, after = context(carry, Sensed(scene, percept, codes), np.zeros(live, bool), motions, around)
             yield Moment(
                 rows=members[alive],
                 situation=np.full(live, situation, np.int32),

@@ -19,7 +19,6 @@ from cortex.types import (
     Array,
     Layout,
     Motions,
-    Percept,
     Place,
     Scene,
     Sensed,
@@ -104,30 +103,18 @@ class Context:
             frame=np.zeros(bodies, np.int64),
         )
 
-    def __call__(self, carry: Carry, sensed: Sensed, first: Array, motions: Motions) -> tuple[Carry, State]:
-        """One step; ``first`` [B] says which bodies begin an episode."""
-        return self.step(carry, sensed.codes, sensed.percept, first, motions, sensed.scene)
-
-    def step(
-        self,
-        carry: Carry,
-        codes: Array,
-        percept: Percept,
-        first: Array,
-        motions: Motions,
-        scene: Scene | None = None,
-        around: bool = True,
+    def __call__(
+        self, carry: Carry, sensed: Sensed, first: Array, motions: Motions, around: bool = True
     ) -> tuple[Carry, State]:
-        """The same from the scene's ``codes`` [B, N], as stored; without ``scene`` the state's is made of them, and
-        without ``around`` it is left as it is, though there be a map."""
+        """One step; ``first`` [B] says which bodies begin an episode. Without ``around`` the scene stays as it is, even
+        where there is a map."""
+        scene, codes = sensed.scene, sensed.codes
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
-        trace = decay * carry.trace + (1 - decay) * percept.latent
+        trace = decay * carry.trace + (1 - decay) * sensed.percept.latent
         clock = np.where(fresh, 0, carry.clock + 1).astype(np.int32)
         code = codes @ self.names[0, : codes.shape[1]]
         carry = replace(carry, trace=trace, clock=clock)
-        if scene is None:
-            scene = self.scene(codes)
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
         carry, place = self._map(carry, codes, fresh | (carry.frame != motions.frame), motions)

@@ -14,7 +14,7 @@ from cortex.modules.codebook import Codebook
 from cortex.modules.context import Context, moved
 from cortex.modules.encoders import Senses
 from cortex.modules.hippocampus.guises import LEAP, STEPS, STILL, Guises
-from cortex.types import TURN, UNSEEN, Array, Motions, Percept
+from cortex.types import TURN, UNSEEN, Array, Motions, Percept, Sensed
 from tests.walks import Walk, pairs
 
 ID = "cortex/NovelGame-v0"
@@ -159,7 +159,8 @@ def test_short_term_memory_knows_where_it_is_and_remembers_what_it_hides() -> No
         last: dict[tuple[int, int], int] = {}
         for view, true in zip(codes, poses, strict=True):
             percept = Percept(np.zeros((1, 8), np.float32))
-            carry, state = context.step(carry, view[None], percept, np.array([first]), found)
+            sensed = Sensed(context.scene(view[None]), percept, view[None])
+            carry, state = context(carry, sensed, np.array([first]), found)
             first = False
             assert state.place is not None and tuple(state.place.pose[0, :2]) == tuple(true)
             for (row, column), code in zip(senses.layout.position.astype(int).tolist(), view.tolist(), strict=True):

@@ -272,8 +272,6 @@ def test_what_is_known_exactly_is_never_novel_and_what_is_not_always_is() -> Non
     for colour in range(6):
         for question in ((TOGGLE, door(colour), key(colour)), (PICKUP, key(colour), EMPTY)):
             assert (world.predict(*question)[3] == 0) == (colour < 5)
-    assert world.memory.tried(TOGGLE, *(world.code(t) for t in (door(RED), key(RED), EMPTY))) == 1
-    assert world.memory.tried(TOGGLE, *(world.code(t) for t in (door(RED), key(RED), WALL))) == 0
 
 
 def keys_by_colour(codebook: Codebook) -> World:

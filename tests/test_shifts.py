@@ -15,7 +15,7 @@ from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
 from cortex.modules.hippocampus.guises import LEAP, Guises
 from cortex.modules.hippocampus.registration import Registration
-from cortex.types import UNSEEN, Array, Layout, Motions, Percept, Place
+from cortex.types import UNSEEN, Array, Layout, Motions, Percept, Place, Sensed
 from experiments.agents import make
 
 ID = "cortex/NovelGame-v0"
@@ -50,7 +50,8 @@ class Walk:
         for t, codes in enumerate(self.codes):
             carry = replace(carry, action=self.action[t - 1 : t] if t else carry.action)
             percept = Percept(np.zeros((1, 8), np.float32))
-            carry, state = context.step(carry, codes[None], percept, self.first[t : t + 1], motions)
+            sensed = Sensed(context.scene(codes[None]), percept, codes[None])
+            carry, state = context(carry, sensed, self.first[t : t + 1], motions)
             assert state.place is not None
             found.append(state.place)
         return found
@@ -174,7 +175,8 @@ def test_one_who_is_carried_off_finds_itself_where_it_was_before_or_begins_anoth
         carry = replace(carry, action=np.array([action]))
         percept = Percept(np.zeros((1, 8), np.float32))
         scene = field.view(at)[None].astype(np.int32)
-        carry, state = context.step(carry, scene, percept, np.array([t == 0]), motions, context.scene(scene * 0))
+        sensed = Sensed(context.scene(scene * 0), percept, scene)
+        carry, state = context(carry, sensed, np.array([t == 0]), motions)
         assert state.place is not None
         poses.append(state.place.pose[0, :2])
         known.append(int((state.place.cells != UNSEEN).sum()))

@@ -15,7 +15,7 @@ from cortex.modules.codebook import Codebook
 from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
 from cortex.modules.hippocampus.registration import Registration
-from cortex.types import Array, Layout, Motions, Percept, State
+from cortex.types import Array, Layout, Motions, Percept, Sensed, State
 
 LEFT, RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 EMPTY, WALL = (1, 0, 0), (2, 5, 0)
@@ -135,7 +135,8 @@ def follow(walk: Walk, context: Context, motions: Motions, count: int) -> Iterat
         carry = replace(carry, action=np.where(step.first, -1, step.action))
         latent = np.zeros((bodies, 8), np.float32)
         latent[:, 0] = step.codes[:, 0]
-        carry, state = context.step(carry, step.codes, Percept(latent), step.first, motions)
+        sensed = Sensed(context.scene(step.codes), Percept(latent), step.codes)
+        carry, state = context(carry, sensed, step.first, motions)
         ahead, right = axes(facing)
         away = step.position - origin
         place = np.stack([(away * right).sum(axis=1), -(away * ahead).sum(axis=1)], axis=1) + context.size // 2

@@ -121,11 +121,6 @@ class Interactions:
         whole = told[:, :4].astype(np.int64)
         return whole[:, 0], whole[:, 1:], told[:, 4]
 
-    def tried(self, verb: int, front: int, carried: int, beyond: int) -> int:
-        """How often exactly this was done."""
-        counts = self.outcomes.get((verb, front, carried, beyond))
-        return 0 if counts is None else sum(counts.values())
-
     def _predict(self, verb: Array, met: Array) -> Array:
         tokens = self.codebook.attributes(met)
         told, after = _recall(
