@@ -159,7 +159,7 @@ def _evidence(
     rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
 ) -> tuple[Array, Array, Array]:
     """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2],
-    which is that of its cells on average; and by how many nats each hypothesis told the rows of each action
+    which is that of its cells on average, and no less than the prior; and by how many nats each hypothesis told the rows of each action
     [actions + 1, sets, 2].
 
     ``rows`` [n, 3]: times, rewarded, ended; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
@@ -184,7 +184,8 @@ def _evidence(
         for which in (0, 1):
             chances[at, which] = (whole[at, 1 + which] + PRIOR[0]) / (whole[at, 0] + PRIOR[0] + PRIOR[1])
             fresh[owner[at], which] += whole[at, 1 + which] / whole[at, 0]
-    return chances, fresh / cells.reshape(-1, 1), told
+    # Most cells are of actions that never pay: what is new is expected to be no worse than before anything was seen.
+    return chances, np.maximum(fresh / cells.reshape(-1, 1), PRIOR[0] / (PRIOR[0] + PRIOR[1])), told
 
 
 @njit(cache=True)
