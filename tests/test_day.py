@@ -11,7 +11,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+import cortex
 from cortex.day import live_day, living
+from cortex.envs.make import make_vector
 from cortex.measure.protocol import Played
 from experiments import common, novel_day
 from experiments.agents import Cortex, make
@@ -160,3 +162,12 @@ def test_statistics_made_anew_from_rows_lead_to_the_same_actions(view: str, tmp_
             one.agent.observe(trace, action, outcome)
             actions[-1].append(int(action[0]))
     assert actions[0] == actions[1]
+
+
+@pytest.mark.slow
+def test_the_door_that_a_mission_names_is_found_out_within_a_day() -> None:
+    """Only one action pays here, before one door of four: what others did in vain must not speak against it."""
+    env, won = make_vector("MiniGrid-GoToDoor-5x5-v0", 8, part="day", held_out=0.25), list[bool]()
+    agent = cortex.Agent.make("MiniGrid-GoToDoor-5x5-v0", seed=1)
+    live_day(agent, env, 1500, 1, np.random.default_rng(1), lambda _, ended: won.extend(e.success for e in ended))
+    assert np.mean(won[-50:]) >= 0.9

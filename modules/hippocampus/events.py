@@ -158,9 +158,9 @@ def _borrowed(evidence: Array) -> Array:
 def _evidence(
     rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
 ) -> tuple[Array, Array, Array]:
-    """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2],
-    which is that of its cells on average, and no less than the prior; and by how many nats each hypothesis told the rows of each action
-    [actions + 1, sets, 2].
+    """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2]:
+    that of its cells on average, and no less than the prior; and by how many nats each hypothesis told the rows of each
+    action [actions + 1, sets, 2].
 
     ``rows`` [n, 3]: times, rewarded, ended; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
     """
