@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 
 from cortex.modules.context import front_of
+from cortex.modules.hippocampus.events import FEATURES
+from cortex.modules.hippocampus.worlds import LEAPT
 from cortex.modules.planner import Expansion
 from cortex.types import UNSEEN, Array, Place, Vocabulary
 
@@ -25,8 +27,6 @@ SATED = 0.3
 """Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
 """Distance within which a foretold token is taken for the nearest known one."""
-LEAPT = 2
-"""How it moves: to another place like the one reached."""
 NAMES = np.random.default_rng(11).integers(1, 2**62, 9, dtype=np.int64) | 1
 """Multipliers that make one number of several."""
 
@@ -63,8 +63,7 @@ class Learned:
     uncertainty: Array  # [n]
 
 
-FRONT = 3
-"""Column of an event: what is in front, or reached."""
+FRONT = FEATURES.index("front")
 FOCUS = 3
 """Tokens of the map that the world model reads: in front, carried, under."""
 

@@ -135,7 +135,7 @@ class Interactions:
 
     def _calibrate(self) -> None:
         """How far to trust each answer: from how often answers under its key were wrong, held against those of its
-        level and verb, in this world and those before it."""
+        level and verb, in all worlds."""
         for world in list(self.lore.pending):
             world.test()
         if self.lore.version == self._stamp:

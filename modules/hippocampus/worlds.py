@@ -17,6 +17,8 @@ from .interactions import Interactions
 
 FRONT, CARRIED, UNDER, BEYOND = 0, 1, 2, 3
 """Columns of what was met."""
+LEAPT = 2
+"""How it moves: to another place like the one reached."""
 
 
 @dataclass
@@ -108,5 +110,5 @@ def _met(
         if down != 0 or right != 0:
             stepped = (leads[0] - down) % size == 0 and (leads[1] - right) % size == 0
             front = told[0, body, FRONT]
-            moved[body] = 2 if not stepped and front != UNSEEN and front == told[1, body, UNDER] else 1
+            moved[body] = LEAPT if not stepped and front != UNSEEN and front == told[1, body, UNDER] else 1
     return told[0], told[1], moved
