@@ -39,6 +39,10 @@ TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1
 Record = TypeVar("Record")
 
 
+LEAST_ROOM = 64
+"""Rows for which an array that grows has room at first."""
+
+
 class CortexError(Exception):
     """A mistake that its user can mend; its message is one sentence that says what, where and what would do."""
 
@@ -58,6 +62,15 @@ def take(record: Record, rows: Any) -> Record:
 def spread(array: Array, bodies: int) -> Array:
     """What all bodies share, [...] -> [B, ...], without a copy."""
     return array[None] if bodies == 1 else np.broadcast_to(array, (bodies, *array.shape))
+
+
+def room(array: Array, size: int) -> Array:
+    """An array with room for ``size`` rows, at least twice as long as before if it has to grow."""
+    if size <= len(array):
+        return array
+    grown = np.zeros((max(size, 2 * len(array), LEAST_ROOM), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
 
 
 def join(records: Sequence[Record]) -> Record:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cortex.types import TOKEN_WIDTH, UNSEEN, Array, CortexError
+from cortex.types import TOKEN_WIDTH, UNSEEN, Array, CortexError, room
 
 SEED = 3_000
 
@@ -107,7 +107,7 @@ class Codebook:
     def _append(self, vectors: Array, hashes: Array) -> None:
         """Give codes to tokens that differ from all known ones and from each other."""
         start, self._size = self._size, self._size + len(vectors)
-        self._vectors, self._hashes = _room(self._vectors, self._size), _room(self._hashes, self._size)
+        self._vectors, self._hashes = room(self._vectors, self._size), room(self._hashes, self._size)
         self._vectors[start : self._size], self._hashes[start : self._size] = vectors, hashes
         if SPARSITY * self._size > len(self._slots):
             self._slots = np.zeros(1 << (SPARSITY * self._size).bit_length(), np.int32)
@@ -157,7 +157,7 @@ class Codebook:
             self._blocks[blocks] = _Blocks([Codebook(each) for each in widths], np.zeros((1, blocks), np.int32), 1)
         known = self._blocks[blocks]
         if known.size < self._size:
-            known.table = _room(known.table, self._size)
+            known.table = room(known.table, self._size)
             column = 0
             for block, book in enumerate(known.books):
                 parts = self._vectors[known.size : self._size, column : column + book.width]
@@ -172,12 +172,3 @@ class _Blocks:
     books: list[Codebook]  # one for each block
     table: Array  # [at least V, blocks] int32
     size: int  # how many codes the table covers
-
-
-def _room(array: Array, size: int) -> Array:
-    """An array with room for ``size`` rows, twice as long as before if it has to grow."""
-    if size <= len(array):
-        return array
-    grown = np.zeros((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown

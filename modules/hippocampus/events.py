@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 from scipy.special import gammaln
 
-from cortex.types import Array
+from cortex.types import Array, room
 
-from .memo import NONE, Index, Memo, find, room
+from .memo import NONE, Index, Memo, find
 
 FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held")
 """What an event is described by: the kind of action; what is under the agent, reached and carried by it afterwards, and

@@ -17,10 +17,10 @@ from typing import TypeVar
 import numpy as np
 from numba import njit
 
-from cortex.types import Array, CortexError, Vocabulary
+from cortex.types import Array, CortexError, Vocabulary, room
 
 from .lore import DISAGREED, Effect, Lore, either
-from .memo import NONE, Index, Memo, find, room
+from .memo import NONE, Index, Memo, find
 
 Key = tuple[int, int, int, int]
 """verb, code reached, code carried, code behind."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from cortex.types import Array
+from cortex.types import Array, room
 
-from .memo import Index, room
+from .memo import Index
 
 Effect = tuple[int, ...]
 DISAGREED = -1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from cortex.types import Array
+from cortex.types import Array, room
 
 NONE = -1
 ROOM = 64
@@ -60,15 +60,6 @@ class Memo:
                 self.clear()  # the keys are entered, and have no answers
                 raise
         return np.asarray(self._rows[at])
-
-
-def room(array: Array, size: int) -> Array:
-    """An array with room for ``size`` rows, twice as long as before if it has to grow."""
-    if size <= len(array):
-        return array
-    grown = np.zeros((max(size, 2 * len(array), ROOM), *array.shape[1:]), array.dtype)
-    grown[: len(array)] = array
-    return grown
 
 
 @njit(cache=True)
