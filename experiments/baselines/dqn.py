@@ -114,6 +114,7 @@ class Replaying:
 
     def __init__(self, model: Any, features: Features, settings: dict[str, Any]) -> None:
         torch.set_num_threads(1)
+        torch.set_flush_denormal(True)  # which Adam's moments of rare inputs fade into
         self.model, self.features, self.settings = model, features, settings
         self.memory = Memory(settings["buffer_size"], features.binary)
         model.replay_buffer = self.memory
@@ -201,7 +202,7 @@ def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **s
         buffer_size=1,
         seed=seed,
         device="cpu",
-        policy_kwargs={"net_arch": [chosen["width"], chosen["width"]]},
+        policy_kwargs={"net_arch": [chosen["width"], chosen["width"]], "optimizer_kwargs": {"fused": True}},
         **{name: chosen[name] for name in ("batch_size", "learning_rate", "gamma", "learning_starts")},
     )
     return Replaying(model, features, chosen)

@@ -159,7 +159,8 @@ class FilteredCloning:
             return
         seen = sparse.csr_array(sparse.vstack([episode.seen[:-1] for episode in self.kept]))
         action = torch.from_numpy(np.concatenate([episode.action for episode in self.kept]))
-        optimiser = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
+        torch.set_flush_denormal(True)  # which Adam's moments of rare inputs fade into
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate, fused=True)
         for _ in range(updates):
             rows = rng.integers(0, len(action), BATCH)
             logits = self.network(torch.from_numpy(seen[rows].toarray()))

@@ -135,7 +135,8 @@ class Monolith:
         rng = np.random.default_rng((self.seed, seed))
         night = Night(self.memory, self.discount)
         self.scale, self.wanted = night.scale, night.wanted
-        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate)
+        torch.set_flush_denormal(True)  # which Adam's moments of rare inputs fade into
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, fused=True)
         for step in range(self.sleep_steps):
             optimiser.param_groups[0]["lr"] = self.learning_rate * (1 - step / self.sleep_steps)
             optimiser.zero_grad()

@@ -40,6 +40,9 @@ SETTINGS: dict[str, Any] = {
     "width": 256,
 }
 
+ADAM: dict[str, Any] = {"fused": True, "eps": 1e-5}
+"""What stable-baselines3 gives a policy's optimiser, and all of it in one kernel."""
+
 
 class RealRows(RolloutBuffer):
     """A rollout of which only the rows that hold experience are learned from."""
@@ -64,6 +67,7 @@ class OnPolicy:
 
     def __init__(self, model: Any, features: Features, n_steps: int, buffer: Callable[[int], Any]) -> None:
         torch.set_num_threads(1)
+        torch.set_flush_denormal(True)  # which Adam's moments of rare inputs fade into
         self.model, self.features, self.n_steps, self.buffer = model, features, n_steps, buffer
         model.set_logger(Logger(None, []))
 
@@ -142,7 +146,7 @@ def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **s
         n_steps=chosen["batch_size"],
         seed=seed,
         device="cpu",
-        policy_kwargs={"net_arch": [width, width], "activation_fn": nn.Tanh},
+        policy_kwargs={"net_arch": [width, width], "activation_fn": nn.Tanh, "optimizer_kwargs": ADAM},
         **chosen,
     )
 

@@ -20,7 +20,7 @@ from cortex.types import Array
 from experiments.baselines import adaptor
 from experiments.baselines.adaptor import Adaptor
 from experiments.baselines.features import Features
-from experiments.baselines.ppo import OnPolicy
+from experiments.baselines.ppo import ADAM, OnPolicy
 
 SETTINGS: dict[str, Any] = {
     "n_steps": 128,  # of each body before each training, or more of few bodies, to fill a minibatch
@@ -61,7 +61,12 @@ def make(observation_space: Space[Any], action_space: Space[Any], seed: int, **s
         n_steps=chosen["batch_size"],
         seed=seed,
         device="cpu",
-        policy_kwargs={"lstm_hidden_size": width, "net_arch": [width], "activation_fn": nn.Tanh},
+        policy_kwargs={
+            "lstm_hidden_size": width,
+            "net_arch": [width],
+            "activation_fn": nn.Tanh,
+            "optimizer_kwargs": ADAM,
+        },
         **chosen,
     )
 
