@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cortex.modules.hippocampus.moments import STEP
 from cortex.types import Array, Episode, Sensed, State, take
 
 if TYPE_CHECKING:
@@ -94,10 +95,14 @@ def relearn(agent: Agent) -> None:
         world.motions, world.rows, world.steps = schema
     numbers = memory.store.episodes()
     kept = [memory.store.read(number) for number in numbers]
-    episodes = kept + memory.unfinished_episodes()
+    for number, episode in zip(numbers, kept, strict=True):
+        memory.moments.enter(number, episode)
+    unfinished = memory.unfinished_episodes()
+    episodes, begun = kept + unfinished, memory.moments.first(numbers, unfinished)
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
     for m in moments(agent, episodes, around=False):
-        memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after)
+        when = begun[m.rows] + m.t * STEP
+        memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after, when)
         for i, row in enumerate(m.rows):
             code[row][m.t] = m.before.code[i]
             if m.t == 0:
@@ -115,8 +120,10 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     memory = agent.hippocampus
     numbers = [number for s in situations for number in memory.enter(s).episodes]
     episodes = [memory.store.read(number) for number in numbers]
-    episodes += [e for e in memory.unfinished_episodes() if e.situation in situations]
+    unfinished = [e for e in memory.unfinished_episodes() if e.situation in situations]
+    begun, episodes = memory.moments.first(numbers, unfinished), episodes + unfinished
     for situation in situations:
         memory.renew(situation)
     for m in moments(agent, episodes, around=False):
-        memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after)
+        when = begun[m.rows] + m.t * STEP
+        memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after, when)

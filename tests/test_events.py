@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from cortex.types import Array
 
 ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION, HELD = range(len(FEATURES))
 GOAL, DOOR, DONE, FORWARD = 9, 4, 6, 2
+CLOCK = itertools.count()
 
 
 def draw(count: int, seed: int) -> Array:
@@ -30,13 +33,19 @@ def draw(count: int, seed: int) -> Array:
     )
 
 
-def taught(features: Array, reward: Array, ended: Array | None = None) -> Events:
-    """Events that came eight at a time, as from eight bodies."""
+def now(count: int) -> Array:
+    """The next moments [count]."""
+    return np.array([next(CLOCK) for _ in range(count)])
+
+
+def taught(features: Array, reward: Array, ended: Array | None = None, when: Array | None = None) -> Events:
+    """Events that came eight at a time, as from eight bodies; in the order of learning, or ``when`` is said."""
     events = Events()
     ended = reward > 0 if ended is None else ended
+    when = now(len(features)) if when is None else when
     for start in range(0, len(features), 8):
         some = slice(start, start + 8)
-        events.learn(features[some], reward[some].astype(np.float32), ended[some])
+        events.learn(features[some], reward[some].astype(np.float32), ended[some], when[some])
     return events
 
 
@@ -115,7 +124,7 @@ def test_the_order_of_learning_does_not_matter() -> None:
     features = draw(400, 11)
     reward = (features[:, UNDER] == GOAL) & (np.random.default_rng(0).random(400) < 0.8)
     order = np.random.default_rng(1).permutation(400)
-    one, other = taught(features, reward), taught(features[order], reward[order])
+    one, other = taught(features, reward, when=np.arange(400)), taught(features[order], reward[order], when=order)
     fresh = draw(300, 12)
     for a, b in zip(one.predict(fresh), other.predict(fresh), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
@@ -129,7 +138,7 @@ def test_questions_between_rows_change_no_answer() -> None:
     for start in range(0, 200, 8):
         asked.predict(draw(20, start))
         some = slice(start, start + 8)
-        asked.learn(features[some], reward[some].astype(np.float32), reward[some])
+        asked.learn(features[some], reward[some].astype(np.float32), reward[some], now(8))
     fresh = draw(200, 14)
     for a, b in zip(asked.predict(fresh), silent.predict(fresh), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
@@ -152,7 +161,7 @@ def test_what_happened_here_before_outweighs_what_is_usual_elsewhere() -> None:
     vain[:, [MOVED, FRONT]] = 1, 77
     assert events.predict(vain)[0][0] > 0.8
     for times in range(3):
-        events.learn(vain, np.zeros(1), np.zeros(1, bool))
+        events.learn(vain, np.zeros(1), np.zeros(1, bool), now(1))
         assert events.predict(vain)[0][0] < 0.5, times
     other = vain.copy()
     other[:, FRONT] = 3
@@ -167,7 +176,7 @@ def test_repeating_what_is_known_changes_an_answer_however_often_it_is_asked_in_
         for _ in range(6):
             asked.predict(features)
             for events in (asked, silent):
-                events.learn(features[[row]], reward[[row]].astype(np.float32), reward[[row]])
+                events.learn(features[[row]], reward[[row]].astype(np.float32), reward[[row]], now(1))
     for a, b in zip(asked.predict(features), silent.predict(features), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)
 
@@ -196,10 +205,10 @@ def test_where_every_new_thing_paid_the_next_one_is_expected_to() -> None:
     generous, stingy = Events(), Events()
     for thing in range(20, 26):
         for _ in range(8):
-            generous.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool))
-            stingy.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool))
-        generous.learn(faced(FORWARD, thing), np.ones(1), np.ones(1, bool))
-        stingy.learn(faced(FORWARD, thing), np.full(1, float(thing == 20)), np.array([thing == 20]))
+            generous.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool), now(1))
+            stingy.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool), now(1))
+        generous.learn(faced(FORWARD, thing), np.ones(1), np.ones(1, bool), now(1))
+        stingy.learn(faced(FORWARD, thing), np.full(1, float(thing == 20)), np.array([thing == 20]), now(1))
     chances = [events.predict(faced(FORWARD, 40))[0][0] for events in (generous, stingy)]
     assert chances[0] > 0.5 > 0.3 > chances[1]
 
@@ -207,10 +216,10 @@ def test_where_every_new_thing_paid_the_next_one_is_expected_to() -> None:
 def test_what_pays_for_one_action_is_expected_of_another_until_that_is_tried() -> None:
     events, turn = Events(), 1
     for _ in range(20):
-        events.learn(faced(FORWARD, GOAL), np.ones(1), np.ones(1, bool))
+        events.learn(faced(FORWARD, GOAL), np.ones(1), np.ones(1, bool), now(1))
         for action in (FORWARD, turn):
-            events.learn(faced(action, 1), np.zeros(1), np.zeros(1, bool))
+            events.learn(faced(action, 1), np.zeros(1), np.zeros(1, bool), now(1))
     assert events.predict(faced(turn, GOAL))[0] > 0.8
     for _ in range(4):
-        events.learn(faced(turn, GOAL), np.zeros(1), np.zeros(1, bool))
+        events.learn(faced(turn, GOAL), np.zeros(1), np.zeros(1, bool), now(1))
     assert events.predict(faced(turn, GOAL))[0] < 0.5 < events.predict(faced(FORWARD, GOAL))[0]

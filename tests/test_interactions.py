@@ -43,20 +43,24 @@ class World:
     ) -> None:
         self.codebook, self.encoder = codebook or Codebook(), GridEncoder((1, 1, 3))
         self.memory = Interactions(self.codebook, levels, *(world.memory.lore for world in others))
+        self.clock = itertools.count()
 
     def code(self, triple: Token) -> int:
         scene = self.encoder(np.array(triple).reshape(1, 1, 1, 3))
         return int(self.codebook.encode(scene.tokens, scene.mask)[0, 0])
 
-    def learn(self, *rows: Row) -> None:
-        for action, front, carried, moved, front_after, carried_after in rows:
-            self.see(action, (front, carried, EMPTY), moved, (front_after, carried_after, EMPTY))
+    def learn(self, *rows: Row, when: Sequence[int] | None = None) -> None:
+        """Steps in the order of learning, or ``when`` is said."""
+        for at, (action, front, carried, moved, front_after, carried_after) in enumerate(rows):
+            moment = next(self.clock) if when is None else when[at]
+            self.see(action, (front, carried, EMPTY), moved, (front_after, carried_after, EMPTY), moment)
 
-    def see(self, action: int, met: Three, moved: bool, after: Three) -> None:
+    def see(self, action: int, met: Three, moved: bool, after: Three, when: int | None = None) -> None:
         """One step: the things reached, carried and behind, before and after."""
         codes = (np.array([[self.code(triple) for triple in three]]) for three in (met, after))
         before, then = codes
-        self.memory.learn(np.array([action]), before, np.array([moved]), then)
+        moment = next(self.clock) if when is None else when
+        self.memory.learn(np.array([action]), before, np.array([moved]), then, np.array([moment]))
 
     def predict(self, action: int, front: Token, carried: Token) -> tuple[bool, Token | None, Token | None, float]:
         moved, (front_after, carried_after, beyond), novelty = self.foresee(action, (front, carried, EMPTY))
@@ -149,7 +153,8 @@ def test_the_order_of_learning_does_not_matter() -> None:
     answers, codebook = [], Codebook()
     for _ in range(4):
         world = World(codebook=codebook)
-        world.learn(*(rows[i] for i in draw.permutation(len(rows))))
+        order = draw.permutation(len(rows)).tolist()
+        world.learn(*(rows[i] for i in order), when=order)
         answers.append([world.predict(*question) for question in asked])
     assert all(answer == answers[0] for answer in answers[1:])
     assert len({answer[3] for answer in answers[0]}) > 3

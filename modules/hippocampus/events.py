@@ -3,7 +3,9 @@
 Which of the features matter is not known beforehand. Every set of up to three of them, with or without the action, is
 a hypothesis: it sorts the rows into cells, each with its own Beta-Bernoulli chance. Hypotheses are weighed for each
 action by a prior on their size and by how well they told the rows of that action, given all other rows (Bayesian
-model averaging, Hoeting et al. 1999). All of it is a closed form of counts.
+model averaging, Hoeting et al. 1999). Where an event changed, the time of each cell is cut at the moments of change
+as far as that tells its rows better, and only what came after the last cut still holds. All of it is a closed form of
+rows.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from scipy.special import gammaln
 
 from cortex.types import Array, room
 
+from .changes import Latest
 from .memo import NONE, Index, Memo, find
 
 FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held")
@@ -33,6 +36,10 @@ BORROWED = 3.0
 """Most nats that what other actions say weighs: what pays for one is likely to pay for another, until it is tried."""
 NEGLIGIBLE = 1e-9
 """Weight of a hypothesis below which it is not asked."""
+CUT = 0.5
+"""Log prior odds against a change in a cell at a moment at which some event changed."""
+CUTS = 8
+"""Latest moments of change that are looked at."""
 
 SETS = [(*a, *s) for n in range(LARGEST + 1) for s in combinations(range(1, len(FEATURES)), n) for a in ((), (0,))]
 MEMBERS = np.array([[*s, *(NONE,) * (LARGEST + 1 - len(s))] for s in SETS])  # [sets, LARGEST + 1]
@@ -59,14 +66,18 @@ class Events:
         self._pair = Index()  # a cell and an action
         self._cell, self._action = np.zeros(0, np.int64), np.zeros(0, np.int64)  # of each pair
         self._pairs = np.zeros((0, len(SETS)), np.int64)  # of each event
+        self._latest = Latest()  # rows of events; an outcome is 2 if it paid, and 1 more if it ended
+        self._mixed: set[int] = set()  # events that did not always come out the same
+        self._cuts = np.zeros(0, np.int64)  # when events changed
         self._stale = True
         self._memo = Memo(3)  # chance of reward, chance of an end, untried
 
     def __len__(self) -> int:
         return self._events.size
 
-    def learn(self, features: Array, reward: Array, ended: Array) -> None:
-        """Count events: ``features`` [B, 8] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule."""
+    def learn(self, features: Array, reward: Array, ended: Array, when: Array) -> None:
+        """Count events: ``features`` [B, 8] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule, and
+        ``when`` [B] it was."""
         features = features.astype(np.int64)
         events, fresh = self._events.enter(_events(features))
         attempts, new = self._attempts.enter(_attempts(features))
@@ -77,11 +88,15 @@ class Events:
         if len(fresh):
             self._place(events[fresh], features[fresh])
         np.add.at(self.attempts, (features[new, 0], 0), 1)
+        self._latest.enter(events, when, 2 * (reward > 0) + np.asarray(ended, bool))
         for row, (event, attempt) in enumerate(zip(events.tolist(), attempts.tolist(), strict=True)):
             paid = bool(reward[row] > 0)
             self.counts[event] += (1, paid, ended[row], reward[row])
             times = int(self.counts[event, 0])
-            if times & (times - 1) == 0 or not _pure(self.counts[event : event + 1])[0]:
+            if not _pure(self.counts[event : event + 1])[0]:
+                self._mixed.add(event)
+                self._stale = True
+            elif times & (times - 1) == 0 or self._cuts.size:
                 self._stale = True
             self.attempts[features[row, 0], 1] += paid and not self._paid[attempt]
             self._paid[attempt] |= paid
@@ -131,17 +146,45 @@ class Events:
         """Weigh the hypotheses by the rows."""
         self._memo.clear()
         self._stale = False
-        self._steady = rows = np.ascontiguousarray(_steady(self.counts[: len(self)])[:, :3])
+        mixed = np.array(sorted(self._mixed), np.int64)
+        self._cuts = self._latest.changes(mixed)[-CUTS:]
+        counts = self.counts[: len(self), :3]
+        rows = self._by_time(counts)
         shape = 1 + int(self.features[: len(self), 0].max(initial=0)), len(SETS), 2
         places = self._pairs[: len(self)], self._cell[: self._pair.size], self._action[: self._pair.size]
-        self._chances, self._fresh, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
+        self._chances, self._fresh, begun, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
         evidence += _borrowed(evidence) - (PENALTY * SIZE)[:, None]
         weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
         self._weights = weights / weights.sum(axis=1, keepdims=True)
+        self._holding = np.stack([_steady(counts)[:, :2], _steady(counts)[:, ::2]], axis=1)
+        if len(self._cuts):
+            self._holding = self._since(rows, begun)
+
+    def _since(self, rows: Array, begun: Array) -> Array:
+        """Times and hits [n, 2, 2] of each event in rewards and in ends since the last cut in its cell of the likeliest
+        hypothesis; ``begun`` [cells, 2]: the part of the time after that."""
+        best = self._weights[self.features[: len(rows), 0]].argmax(axis=1)
+        cells = self._cell[self._pairs[np.arange(len(rows))[:, None], best]]
+        held = np.arange(rows.shape[1]) >= begun[cells, [0, 1]][..., None]
+        times = (rows[:, None, :, 0] * held).sum(axis=2)
+        return np.stack([times, (rows[:, :, 1:].transpose(0, 2, 1) * held).sum(axis=2)], axis=2)
+
+    def _by_time(self, counts: Array) -> Array:
+        """Times, rewarded and ended of each event between the moments of change [n, moments + 1, 3]; rows older than
+        the latest of an event count with the first of these."""
+        if not len(self._cuts):
+            return np.ascontiguousarray(_steady(counts)[:, None])
+        rows, size = np.zeros((len(counts), 1 + len(self._cuts), 3)), self._latest.size[: len(counts)]
+        event, at = np.nonzero(np.arange(self._latest.when.shape[1]) < size[:, None])
+        outcome, when = self._latest.outcome[event, at], self._latest.when[event, at]
+        part = np.searchsorted(self._cuts, when, side="right")
+        np.add.at(rows, (event, part), np.column_stack([np.ones(len(event)), outcome // 2, outcome % 2]))
+        rows[np.arange(len(counts)), part[at == 0]] += counts - rows.sum(axis=1)
+        return rows
 
     def _predict(self, features: Array) -> Array:
         events, attempts = _events(features), _attempts(features)
-        fit = self._chances, self._fresh, self._weights, self._steady
+        fit = self._chances, self._fresh, self._weights, self._holding
         tables = self._cells.table, self._events.table, self._attempts.table
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
         return np.asarray(_foretell(features, events, attempts, tables, fit))
@@ -157,35 +200,60 @@ def _borrowed(evidence: Array) -> Array:
 @njit(cache=True)
 def _evidence(
     rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2]:
-    that of its cells on average, and no less than the prior; and by how many nats each hypothesis told the rows of each
-    action [actions + 1, sets, 2].
+    that of its cells on average, and no less than the prior; the part of the time that is behind the last cut of each
+    cell [cells, 2]; and by how many nats each hypothesis told the rows of each action [actions + 1, sets, 2].
 
-    ``rows`` [n, 3]: times, rewarded, ended; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
+    ``rows`` [n, parts, 3]: times, rewarded, ended in each part of the time; ``pairs`` [n, sets]: where each is counted;
+    ``cell``, ``action`` of pairs.
     """
-    own, whole = np.zeros((len(cell), 3)), np.zeros((len(owner), 3))
+    parts = rows.shape[1]
+    own, whole = np.zeros((len(cell), parts, 3)), np.zeros((len(owner), parts, 3))
     for row in range(len(rows)):
         for s in range(pairs.shape[1]):
             own[pairs[row, s]] += rows[row]
     for pair in range(len(cell)):
         whole[cell[pair]] += own[pair]
-    told = np.zeros((shape[0] + 1, shape[1], shape[2]))
+    told, now, left = np.zeros((shape[0] + 1, shape[1], shape[2])), np.zeros(3), np.zeros((parts, 3))
     for pair in range(len(cell)):
         at = cell[pair]
+        for part in range(parts):
+            for column in range(3):
+                left[part, column] = whole[at, part, column] - own[pair, part, column]
         for which in (0, 1):
-            times, hits = whole[at, 0], whole[at, 1 + which]
-            left, left_hits = times - own[pair, 0], hits - own[pair, 1 + which]
-            told[action[pair], owner[at], which] += _log_beta(hits, times) - _log_beta(left_hits, left)
-    chances, fresh = np.empty((len(whole), 2)), np.full((shape[1], 2), PRIOR[0])
+            told[action[pair], owner[at], which] += _cut(whole[at], which, now) - _cut(left, which, now)
+    chances, begun = np.empty((len(whole), 2)), np.empty((len(whole), 2), np.int64)
+    fresh = np.full((shape[1], 2), PRIOR[0])
     cells = np.full(shape[1], PRIOR[0] + PRIOR[1])
     for at in range(len(whole)):
         cells[owner[at]] += 1
         for which in (0, 1):
-            chances[at, which] = (whole[at, 1 + which] + PRIOR[0]) / (whole[at, 0] + PRIOR[0] + PRIOR[1])
-            fresh[owner[at], which] += whole[at, 1 + which] / whole[at, 0]
+            _cut(whole[at], which, now)
+            begun[at, which] = now[2]
+            chances[at, which] = (now[1] + PRIOR[0]) / (now[0] + PRIOR[0] + PRIOR[1])
+            fresh[owner[at], which] += now[1] / now[0]
     # Most cells are of actions that never pay: what is new is expected to be no worse than before anything was seen.
-    return chances, np.maximum(fresh / cells.reshape(-1, 1), PRIOR[0] / (PRIOR[0] + PRIOR[1])), told
+    return chances, np.maximum(fresh / cells.reshape(-1, 1), PRIOR[0] / (PRIOR[0] + PRIOR[1])), begun, told
+
+
+@njit(cache=True)
+def _cut(counts: Array, which: int, now: Array) -> float:
+    """Log evidence of a cell's ``counts`` [parts, 3], its time cut where that tells them better, and in ``now`` [3] the
+    times and hits since the last cut and the part that begins there."""
+    now[0], now[1], now[2] = counts[0, 0], counts[0, 1 + which], 0
+    told, whole = 0.0, _log_beta(now[1], now[0])
+    for part in range(1, len(counts)):
+        times, hits = counts[part, 0], counts[part, 1 + which]
+        if times == 0:
+            continue
+        alone, joined = _log_beta(hits, times), _log_beta(now[1] + hits, now[0] + times)
+        if now[0] > 0 and whole + alone - _log_beta(0, 0) - CUT > joined:
+            told += whole - _log_beta(0, 0) - CUT
+            now[0], now[1], now[2], whole = times, hits, part, alone
+        else:
+            now[0], now[1], whole = now[0] + times, now[1] + hits, joined
+    return told + whole
 
 
 @njit(cache=True)
@@ -220,7 +288,7 @@ def _foretell(
         event = find(tables[1], events[row])
         if event != NONE:  # a memory that fits overrides, the more often it was so
             for which in (0, 1):
-                told[row, which] = (counts[event, 1 + which] + told[row, which]) / (counts[event, 0] + 1)
+                told[row, which] = (counts[event, which, 1] + told[row, which]) / (counts[event, which, 0] + 1)
         told[row, 2] = find(tables[2], attempts[row]) == NONE
     return told
 

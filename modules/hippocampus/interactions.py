@@ -1,10 +1,10 @@
 """The episodic world model of local interactions: what happens when this meets that.
 
 An interaction is what the agent's action met (the token that it reached, the token carried, the token behind) and what
-became of them. Memory answers by back-off: the exact key; else keys of which parts are left out, where all that was
-seen agrees; else what the action usually does. How novel an answer is follows from how often answers of its kind would
-have been wrong: each memory foretold from the others. (Episodic transitions: Gershman & Daw 2017; back-off: Katz 1987;
-cross-validation: Stone 1974.)
+became of them. Memory answers by back-off: the exact key, as it came out before or, where that changes, as it did
+last; else keys of which parts are left out, where all that was seen agrees; else what the action usually does. How
+novel an answer is follows from how often answers of its kind would have been wrong: each memory foretold from the
+others. (Episodic transitions: Gershman & Daw 2017; back-off: Katz 1987; cross-validation: Stone 1974.)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numba import njit
 
 from cortex.types import Array, CortexError, Vocabulary, room
 
+from .changes import Latest
 from .lore import DISAGREED, Effect, Lore, either
 from .memo import NONE, Index, Memo, find
 
@@ -86,6 +87,8 @@ class Interactions:
             self.lore.count(name, verb, level, -self._trials[number])
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
+        self._latest = Latest()  # rows of exact keys
+        self._kinds: dict[Outcome, int] = {}  # numbers of outcomes
         self._groups = []
         self._names, self._kind = Index(), np.zeros((0, 2), np.int64)  # of each group: verb and level
         self._answers = np.zeros((0, 1 + len(TOKENS) * self.blocks), np.int64)  # -1: its memories do not agree
@@ -97,22 +100,35 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.outcomes)
 
-    def learn(self, verb: Array, met: Array, moved: Array, after: Array) -> None:
-        """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3].
+    def learn(self, verb: Array, met: Array, moved: Array, after: Array, when: Array) -> None:
+        """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3],
+        and ``when`` [B] it was.
 
         Where the agent stepped onto a token, that is taken to be unchanged.
         """
         after = after.copy()
         after[:, 0] = np.where((moved > 0) & (after[:, 2] == met[:, 2]), met[:, 0], after[:, 0])
-        rows = np.column_stack([verb, met, moved, after]).astype(np.int64)
-        for row, n in sorted(Counter(map(tuple, rows.tolist())).items()):
-            key: Key = (row[0], row[1], row[2], row[3])
-            outcome: Outcome = (row[4], row[5], row[6], row[7])
-            counts = self.outcomes.setdefault(key, Counter())
-            usual = _most(counts)[0] if counts else None
-            counts[outcome] += n
-            if _most(counts)[0] != usual:
-                self._enter(key, _most(counts)[0])
+        keys: list[Key] = list(map(tuple, np.column_stack([verb, met]).tolist()))
+        outcomes: list[Outcome] = list(map(tuple, np.column_stack([moved, after]).tolist()))
+        kinds = [self._kinds.setdefault(outcome, len(self._kinds)) for outcome in outcomes]
+        at, _ = self._exact.enter(_keys(verb.astype(np.int64), met.astype(np.int64)))
+        self._latest.enter(at, when, np.array(kinds, np.int64))
+        self._usual = room(self._usual, self._exact.size)
+        known = set(self.outcomes)
+        for key, outcome in zip(keys, outcomes, strict=True):
+            self.outcomes.setdefault(key, Counter())[outcome] += 1
+        for key, number in sorted(set(zip(keys, at.tolist(), strict=True))):
+            outcome = self._now(key, number)
+            if key not in known or outcome != tuple(self._usual[number].tolist()):
+                self._usual[number] = outcome
+                self._enter(key, outcome)
+
+    def _now(self, key: Key, number: int) -> Outcome:
+        """What an exact key comes to: its latest outcome where facts change, the most frequent where it is chance."""
+        counts = self.outcomes[key]
+        if len(counts) == 1 or self._latest.holds[number] == 0:
+            return _most(counts)[0]
+        return list(self._kinds)[self._latest.last(number)]
 
     def predict(self, verb: Array, met: Array) -> tuple[Array, Array, Array]:
         """What would happen: how it moves [M], codes reached, carried and behind after [M, 3], novelty [M]."""
@@ -182,11 +198,8 @@ class Interactions:
         return effect if level == len(self._fields) - 1 or times >= AGREEMENT * number else None
 
     def _enter(self, key: Key, outcome: Outcome) -> None:
-        """Put what one key comes to under all coarse keys, in the place of what it came to before."""
+        """Put what one key comes to now under all coarse keys, in the place of what it came to before."""
         verb, met = np.array(key[:1]), np.array([key[1:]])
-        at = int(self._exact.enter(_keys(verb, met))[0][0])
-        self._usual = room(self._usual, at + 1)
-        self._usual[at] = outcome
         tokens = self.codebook.attributes(met)
         effects = self._describe(outcome, tokens[0].tolist())
         for level, name in enumerate(_names(verb, met, tokens, self._fields)[0]):

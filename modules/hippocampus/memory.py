@@ -31,6 +31,7 @@ from cortex.types import (
 from .events import Events
 from .guises import LEAP, STILL, Guises
 from .interactions import Interactions
+from .moments import STEP, Moments
 from .registration import Registration, silent
 from .scenes import Scenes
 from .situations import Situations
@@ -117,6 +118,7 @@ class Hippocampus:
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
         self.situations = Situations(self.width)
         self.largest_reward = 0.0
+        self.moments = Moments()
 
     def world(self, situation: int) -> World:
         """What is known of a situation; nothing of a new one."""
@@ -207,16 +209,17 @@ class Hippocampus:
             return []
         while len(self.unfinished) < len(action):
             self.unfinished.append(Unfinished())
-        rows = _where(outcome.valid)
+        rows, bodies = _where(outcome.valid), np.flatnonzero(outcome.valid).tolist()
+        when = [self.moments.next(self.day, b) + len(self.unfinished[b].action) * STEP for b in bodies]
         latent, latent_after = percepts[0].latent, percepts[1].latent
         self.learn(
             take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
-            outcome.terminated[rows], take(after, rows), latent_after[rows],
+            outcome.terminated[rows], take(after, rows), latent_after[rows], np.array(when, np.int64),
         )  # fmt: skip
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
         salience = 1 - (1 - recall.novelty) * (1 - paid)
-        for b in np.flatnonzero(outcome.valid).tolist():
+        for b in bodies:
             part = self.unfinished[b]
             if not part.action:
                 part.situation = int(recall.situation[b])
@@ -242,32 +245,35 @@ class Hippocampus:
         terminated: Array,
         after: State,
         latent_after: Array,
+        when: Array,
     ) -> None:
-        """Count what one step of n bodies taught: the scenes that followed, the interactions, the events."""
+        """Count what one step of n bodies taught, and ``when`` [n] it was: the scenes that followed, the interactions,
+        the events."""
         entries = self.scenes.enter(before.code, before.codes, latent)
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
-        self.learn_worlds(before, situation, action, reward, terminated, after)
+        self.learn_worlds(before, situation, action, reward, terminated, after, when)
 
     def learn_worlds(
-        self, before: State, situation: Array, action: Array, reward: Array, terminated: Array, after: State
+        self,
+        before: State,
+        situation: Array,
+        action: Array,
+        reward: Array,
+        terminated: Array,
+        after: State,
+        when: Array,
     ) -> None:
-        """Count what one step of n bodies taught of their worlds: the interactions, the events."""
+        """Count what one step of n bodies taught of their worlds, and ``when`` [n]: the interactions, the events."""
         if before.place is None or after.place is None:
             return
         for number in sorted(set(situation.tolist())):
             rows = _where(situation == number)
             world, motions = self.enter(number), self.motions(number)
             other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
-            told = (
-                take(before.place, rows),
-                take(after.place, rows),
-                other,
-                action[rows],
-                reward[rows],
-                terminated[rows],
-            )
-            world.learn(motions, number, *told)
+            places = take(before.place, rows), take(after.place, rows)
+            came = reward[rows], terminated[rows], when[rows]
+            world.learn(motions, number, *places, other, action[rows], *came)
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""
@@ -298,6 +304,7 @@ class Hippocampus:
         episode = self._episode(part, body, last, terminated, truncated, success)
         self.keep_tokens()
         number = self.store.add(episode)
+        self.moments.enter(number, episode)
         self.credit(episode, number, np.array(part.code))
         self.unfinished[body] = Unfinished()
 
