@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cortex.mapped import LIKELY, OPAQUE, MappedModel, seen
+from cortex.mapped import LIKELY, OPAQUE, MappedModel
+from cortex.modules.context import sign_of
 from cortex.modules.hippocampus.memo import Memo
 from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.planner import Expansion
@@ -68,7 +69,7 @@ class Imagination:
 
     def sign(self, state: State) -> Array:
         """What is seen of the present at once [B], to be held against what a plan foretold."""
-        return state.code if state.place is None else seen(state.place)
+        return state.code if state.place is None else sign_of(state.place)
 
     def model(self, state: State, situation: Array) -> MappedModel | WholeModel:
         """What the planner searches from ``state``."""

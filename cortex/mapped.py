@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
-from cortex.modules.context import front_of
+from cortex.modules.context import front_of, has_passed, signature
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.worlds import LEAPT
 from cortex.modules.planner import Expansion
@@ -85,6 +85,7 @@ class MappedModel:
         here = np.arange(len(cells)), *(place.pose[:, :2] % self.size).T
         cells[here] = np.where(cells[here] == UNSEEN, self.world.footing, cells[here])  # hidden by the agent itself
         self.cells = cells.reshape(len(cells), -1)
+        self.counts = tally(self.cells, parts.codebook.size)
         self.worth = self.world.events.worth
         # One who knows what pays has less to find out.
         self.keen = SATED if self.worth > 0 else 1.0
@@ -113,7 +114,8 @@ class MappedModel:
         shape = (len(cells), self.size, self.size)
         carried = nodes.carried.astype(self.place.carried.dtype)
         ahead = front_of(nodes.pose, self.motions, self.size)
-        return Place(cells.reshape(shape), nodes.pose, ahead, carried, self.place.mission[nodes.root])
+        mission, passed = self.place.mission[nodes.root], self.place.passed[nodes.root]
+        return Place(cells.reshape(shape), nodes.pose, ahead, carried, mission, passed)
 
     def expand(self, nodes: Mapped) -> Expansion:
         parts, count, actions = self.parts, len(nodes.root), self.parts.actions
@@ -131,8 +133,10 @@ class MappedModel:
         lost = (met[:, 0] == UNSEEN) & reaches  # what an unseen cell does cannot be imagined
 
         told = went, met, after
-        event, ahead, sign, key, full = _follow(self.cells, self.size, self.body, scene, verb, self.about, told)
+        maps = self.cells, self.counts, self.place.passed
+        event, ahead, sign, key, full, passed = _follow(maps, self.size, self.body, scene, verb, self.about, told)
         chance, end, untried = self.world.events.predict(event)
+        _go_on(passed, chance, end)
         chance[event[:, FRONT] == UNSEEN] = 0  # what is not seen yet promises to be seen, no more
         worth = np.full(len(action), self.worth)
         if learned is not None:
@@ -172,12 +176,6 @@ class MappedModel:
         return Learned(rows[sure], walks >= 0.5, *after, reward, end, doubt)
 
 
-@njit(cache=True)
-def signature(row: Any, column: Any, heading: Any, carried: Any, front: Any) -> Any:
-    """What is seen of a mapped scene at once, as one number: where the agent is, what it holds, what it faces."""
-    return (((row * 64 + column) * 4 + heading) << 42) + (carried << 21) + front
-
-
 # What follows is asked some thousand times a decision: plain loops over numbers, since each view of a row costs more
 # than what is done with it.
 
@@ -208,7 +206,7 @@ def _meet(
 
 @njit(cache=True)
 def _follow(
-    cells: Array,
+    maps: tuple[Array, Array, Array],
     size: int,
     body: tuple[Array, ...],
     nodes: tuple[Array, ...],
@@ -217,11 +215,12 @@ def _follow(
     told: tuple[Array, Array, Array],
 ) -> tuple[Array, ...]:
     """What follows when each action at each node moves the agent and makes other codes of those it met, as `Followed`
-    has it: events, codes in front, signs, keys, whether too much changed."""
+    has it: events, codes in front, signs, keys, whether too much changed, whether that has come to no end before."""
+    cells, counts, passed = maps
     (_, _, reach, facing, _), (root, pose, carried, cell, code), (went, met, after) = body, nodes, told
     actions = reach.shape[1]
-    events, front, sign = np.zeros((len(met), 8), np.int64), np.zeros(len(met), np.int64), np.zeros(len(met), np.int64)
-    key, full = np.zeros(len(met), np.int64), np.zeros(len(met), np.bool_)
+    events, front, sign = np.zeros((len(met), 9), np.int64), np.zeros(len(met), np.int64), np.zeros(len(met), np.int64)
+    key, full, been = np.zeros(len(met), np.int64), np.zeros(len(met), np.bool_), np.zeros(len(met), np.bool_)
     to, changed, now = np.zeros(3, np.int64), np.zeros(CHANGES, np.int64), np.zeros(CHANGES, np.int64)
     for node in range(len(root)):
         known, before = cells[root[node]], (pose[node], cell[node], code[node])
@@ -235,12 +234,24 @@ def _follow(
             events[row, 3] = after[row, 0] if acts and not went[row] else front[row]
             events[row, 4], events[row, 7] = after[row, 1], carried[node]
             events[row, 5], events[row, 6] = about[root[node], 0], about[root[node], 1]
+            events[row, 8] = twin(known, counts[root[node]], changed, now, events[row, 3])
             sign[row] = signature(to[0] % size, to[1] % size, to[2], after[row, 1], front[row])
+            been[row] = has_passed(passed[root[node]], sign[row], action)
             key[row] = sign[row] * NAMES[3]
             for slot in range(CHANGES):
                 if changed[slot] >= 0:
                     key[row] += ((changed[slot] * NAMES[0]) ^ (now[slot] * NAMES[1])) * NAMES[2]
-    return events, front, sign, key, full
+    return events, front, sign, key, full, been
+
+
+@njit(cache=True)
+def _go_on(passed: Array, chance: Array, end: Array) -> None:
+    """What has come to no end in this episode will not now: take back its ``end`` [M * A], and the ``chance`` [M * A]
+    of the pay that comes with an end."""
+    for row in range(len(passed)):
+        if passed[row]:
+            chance[row] = max(chance[row] - end[row], 0.0)
+            end[row] = 0.0
 
 
 @njit(cache=True)
@@ -340,6 +351,28 @@ def look(known: Array, cell: Array, code: Array, at: int) -> int:
 
 
 @njit(cache=True)
+def tally(cells: Array, codes: int) -> Array:
+    """At how many places of the maps ``cells`` [B, S * S] each code is seen [B, codes]."""
+    counts = np.zeros((len(cells), codes), np.int64)
+    for body in range(len(cells)):
+        for code in cells[body]:
+            counts[body, code] += 1
+    return counts
+
+
+@njit(cache=True)
+def twin(known: Array, counts: Array, cell: Array, code: Array, of: int) -> bool:
+    """Whether ``of`` is seen at more than one place of the map, as it is after the changes."""
+    if of == UNSEEN:
+        return False
+    count = counts[of] if of < len(counts) else 0
+    for slot in range(CHANGES):
+        if cell[slot] >= 0:
+            count += int(code[slot] == of) - int(known[cell[slot]] == of)
+    return bool(count > 1)
+
+
+@njit(cache=True)
 def change(known: Array, cell: Array, code: Array, at: int, before: int, after: int) -> bool:
     """Note in ``cell`` and ``code`` that ``at`` shows ``after`` now; True where that is one change too many."""
     if before == after:
@@ -366,11 +399,3 @@ def _like(known: Array, at: int, code: int) -> int:
         if known[there] == code and there != at:
             return there
     return at
-
-
-def seen(place: Place) -> Array:
-    """The signature [B] of the present, to be held against a plan's expectation."""
-    size, ahead = place.cells.shape[1], place.ahead
-    front = place.cells[np.arange(len(ahead)), ahead[:, 0], ahead[:, 1]]
-    row, column, heading = (place.pose % np.array([size, size, 4])).T
-    return np.asarray(signature.py_func(row, column, heading, place.carried.astype(np.int64), front.astype(np.int64)))

@@ -173,6 +173,7 @@ class Place:
     ahead: Array  # [B, P] int: the cell of the map in front of the agent
     carried: Array  # [B] int32, code of what shows what the agent holds
     mission: Array  # [B] int64, identity of the scene's words (0 without words)
+    passed: Array  # [B, W] int64, actions and where they led, in this episode, which did not end by them; hashed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ on the map, and else begins another. With ``length`` 0 only the present scene is
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numba import njit
 
 from cortex.types import (
     MODALITIES,
@@ -40,6 +42,8 @@ EVIDENCE, CHANGED = 12.0, 3
 how many cells of it may have changed since."""
 TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
+PASSED = 256
+"""Most actions of an episode of which is known where they led."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Carry:
     action: Array  # [B] int64, the last action, -1 at the beginning
     clock: Array  # [B] int32, steps in this episode
     frame: Array  # [B] int64, of the motions that the map was made with
+    passed: Array  # [B, PASSED] int64, see `Place`
 
 
 class Context:
@@ -101,6 +106,7 @@ class Context:
             action=np.full(bodies, -1, np.int64),
             clock=np.zeros(bodies, np.int32),
             frame=np.zeros(bodies, np.int64),
+            passed=np.zeros((bodies, PASSED), np.int64),
         )
 
     def __call__(
@@ -117,7 +123,9 @@ class Context:
         carry = replace(carry, trace=trace, clock=clock)
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
-        carry, place = self._map(carry, codes, fresh | (carry.frame != motions.frame), motions)
+        fresh |= carry.frame != motions.frame
+        carry, place = self._map(carry, codes, fresh, motions)
+        carry, place = self._note(carry, place, fresh)
         scene = self.surroundings(place, codes, motions) if around else scene
         return carry, State(trace, scene, code, codes, place)
 
@@ -188,7 +196,14 @@ class Context:
     def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:
         carried = np.zeros(len(codes), np.int64) if motions.held < 0 else codes[:, motions.held]
         mission = codes[:, self.words] @ self.names[1, self.words]
-        return Place(cells, pose, front_of(pose, motions, self.size), carried, mission)
+        none = np.zeros((len(codes), PASSED), np.int64)
+        return Place(cells, pose, front_of(pose, motions, self.size), carried, mission, none)
+
+    def _note(self, carry: Carry, place: Place, fresh: Array) -> tuple[Carry, Place]:
+        """The last action led here, and the episode goes on."""
+        passed = np.where(fresh[:, None], 0, carry.passed)
+        _note(passed, sign_of(place), np.where(fresh, -1, carry.action))
+        return replace(carry, passed=passed), replace(place, passed=passed)
 
     def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
         """Log likelihood [B] of the view if the agent stood at ``pose``."""
@@ -235,6 +250,47 @@ class Context:
         beside = spread(self.layout.position[self.rest], len(codes))
         position = np.concatenate([self.window[order], beside], axis=1).astype(np.float32)
         return Scene(self.codebook.decode(both), position, np.concatenate([grid, rest], axis=1), both != UNSEEN)
+
+
+@njit(cache=True)
+def signature(row: Any, column: Any, heading: Any, carried: Any, front: Any) -> Any:
+    """What is seen of a mapped scene at once, as one number: where the agent is, what it holds, what it faces."""
+    return (((row * 64 + column) * 4 + heading) << 42) + (carried << 21) + front
+
+
+def sign_of(place: Place) -> Array:
+    """The signature [B] of the present, to be held against a plan's expectation."""
+    size, ahead = place.cells.shape[1], place.ahead
+    front = place.cells[np.arange(len(ahead)), ahead[:, 0], ahead[:, 1]]
+    row, column, heading = (place.pose % np.array([size, size, 4])).T
+    return np.asarray(signature.py_func(row, column, heading, place.carried.astype(np.int64), front.astype(np.int64)))
+
+
+@njit(cache=True)
+def deed(sign: int, action: int) -> int:
+    """One number, never 0, for an action and the signature of where it led."""
+    return ((sign * 64 + action) * 0x1E3779B97F4A7C15) | 1
+
+
+@njit(cache=True)
+def slot(key: int) -> int:
+    """Where in ``passed`` a deed is noted; a later one may take its place."""
+    return (key >> 40) % PASSED
+
+
+@njit(cache=True)
+def has_passed(passed: Array, sign: int, action: int) -> bool:
+    """Whether the action has led there in this episode, of which ``passed`` [PASSED] tells."""
+    key = deed(sign, action)
+    return bool(passed[slot(key)] == key)
+
+
+@njit(cache=True)
+def _note(passed: Array, sign: Array, action: Array) -> None:
+    for body in range(len(action)):
+        if action[body] >= 0:
+            key = deed(sign[body], action[body])
+            passed[body, slot(key)] = key
 
 
 def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cortex.modules.context import place_of
+from cortex.modules.context import has_passed, place_of, sign_of
 from cortex.modules.hippocampus.registration import silent
 from cortex.types import MODALITIES, UNSEEN
 from tests.walks import RESTLESS, Walk, axes, find_body, follow, memory
@@ -133,3 +133,18 @@ def test_equal_scenes_have_equal_codes_and_others_do_not() -> None:
         for codes, code in zip(moment.step.codes, moment.state.code.tolist(), strict=True):
             assert names.setdefault(codes.tobytes(), code) == code
     assert len(set(names.values())) == len(names) > 20
+
+
+def test_where_an_action_led_is_known_until_the_episode_ends() -> None:
+    walk = Walk(name("Empty-5x5"), 4, 3, RESTLESS)
+    motions = find_body(walk, name("Empty-5x5"))
+    began = 0
+    for moment in follow(walk, memory(walk), motions, 120):
+        place, first = moment.state.place, moment.step.first
+        assert place is not None
+        signs = sign_of(place)
+        for body in range(4):
+            assert has_passed(place.passed[body], signs[body], moment.step.action[body]) == (not first[body])
+            began += int(first[body])
+            assert not (first[body] and place.passed[body].any())
+    assert began > 4

@@ -171,3 +171,13 @@ def test_the_door_that_a_mission_names_is_found_out_within_a_day() -> None:
     agent = cortex.Agent.make("MiniGrid-GoToDoor-5x5-v0", seed=1)
     live_day(agent, env, 1500, 1, np.random.default_rng(1), lambda _, ended: won.extend(e.success for e in ended))
     assert np.mean(won[-50:]) >= 0.9
+
+
+@pytest.mark.slow
+def test_where_to_go_is_told_by_what_was_seen_at_the_beginning_of_an_episode() -> None:
+    """MemoryS7: of two things at the end of the hallway, the one that is also in the first room pays."""
+    env = make_vector("MiniGrid-MemoryS7-v0", 1, part="day", held_out=0.0)
+    learner = make(env.single_observation_space, env.single_action_space, 0)
+    played: list[Played] = []
+    learner.live(env, 2_000, 0, played.append)
+    assert np.mean([e.success for e in played[-30:]]) >= 0.9

@@ -10,13 +10,13 @@ import pytest
 from cortex.modules.hippocampus.events import FEATURES, Events
 from cortex.types import Array
 
-ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION, HELD = range(len(FEATURES))
+ACTION, MOVED, UNDER, FRONT, CARRIED, MISSION, SITUATION, HELD, TWIN = range(len(FEATURES))
 GOAL, DOOR, DONE, FORWARD = 9, 4, 6, 2
 CLOCK = itertools.count()
 
 
 def draw(count: int, seed: int) -> Array:
-    """Events of a world where nothing hangs together: [count, 8] integers."""
+    """Events of a world where nothing hangs together: [count, 9] integers."""
     rng = np.random.default_rng(seed)
     return np.stack(
         [
@@ -28,6 +28,7 @@ def draw(count: int, seed: int) -> Array:
             rng.integers(1, 6, count),
             np.zeros(count, int),
             rng.integers(1, 3, count),
+            rng.integers(0, 2, count),
         ],
         axis=1,
     )
@@ -223,3 +224,15 @@ def test_what_pays_for_one_action_is_expected_of_another_until_that_is_tried() -
     for _ in range(4):
         events.learn(faced(turn, GOAL), np.zeros(1), np.zeros(1, bool), now(1))
     assert events.predict(faced(turn, GOAL))[0] < 0.5 < events.predict(faced(FORWARD, GOAL))[0]
+
+
+def test_what_pays_because_the_same_is_seen_elsewhere_is_found() -> None:
+    features = draw(2_000, 30)
+    pays = (features[:, FRONT] >= 3) & (features[:, TWIN] == 1) & (features[:, MOVED] == 1)
+    events = taught(features, pays)
+    assert set(events.explanations(1)[0][0]) == {"moved", "front", "twin"}
+    fresh = draw(400, 31)
+    fresh[:, [UNDER, MISSION]] += 40
+    wanted = (fresh[:, FRONT] >= 3) & (fresh[:, TWIN] == 1) & (fresh[:, MOVED] == 1)
+    chance = events.predict(fresh)[0]
+    assert chance[wanted].min() > 0.5 > chance[~wanted].max()

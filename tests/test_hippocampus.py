@@ -12,6 +12,7 @@ import pytest
 import cortex
 from cortex.day import live_day, living
 from cortex.modules.hippocampus import memory
+from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.scenes import Scenes
 from cortex.modules.hippocampus.situations import Situations
@@ -167,7 +168,7 @@ def test_without_capacity_nothing_is_kept_and_nothing_is_known() -> None:
     found = brain.recall(Percept(latent), np.zeros(3, np.int32))
     assert (found.novelty == 1).all() and not found.tried.any() and not found.value.any() and found.rows.shape == (3, 0)
     assert brain.world(0).interactions.predict(np.zeros(1, int), np.ones((1, 3), int))[2][0] >= 0.5
-    assert brain.world(0).events.predict(np.ones((1, 8), int))[2].all()
+    assert brain.world(0).events.predict(np.ones((1, len(FEATURES)), int))[2].all()
 
 
 def test_nothing_of_a_faulty_episode_is_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 import cortex
 from cortex.day import live_day, living
-from cortex.mapped import CHANGES, Mapped, MappedModel, change, look
+from cortex.mapped import CHANGES, Mapped, MappedModel, change, look, tally, twin
+from cortex.modules.context import deed, slot
 from cortex.modules.hippocampus.memo import Memo
 from cortex.types import UNSEEN, Array
 
@@ -106,6 +108,40 @@ def test_more_changes_than_fit_end_the_line(agent: cortex.Agent) -> None:
     for place in range(CHANGES + 1):
         was = look(known, cell, code, place)
         assert change(known, cell, code, place, was, was + 1) == (place >= CHANGES)
+
+
+def test_what_is_seen_twice_is_counted_on_the_map_as_it_would_be() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        known = draw.integers(0, 12, 36)
+        cell, code = np.full(CHANGES, -1), np.full(CHANGES, -1)
+        for _ in range(draw.integers(0, CHANGES + 1)):
+            at = int(draw.integers(36))
+            change(known, cell, code, at, look(known, cell, code, at), int(draw.integers(1, 14)))
+        after = [look(known, cell, code, at) for at in range(36)]
+        for of in range(1, 14):
+            assert twin(known, tally(known[None], 12)[0], cell, code, of) == (after.count(of) > 1)
+        assert not twin(known, tally(known[None], 12)[0], cell, code, UNSEEN)
+
+
+def test_an_end_that_did_not_come_is_not_expected_again_in_this_episode(agent: cortex.Agent) -> None:
+    """One who believes that an action ends the episode with pay, and finds that it does not, does something else."""
+    checked = 0
+    for trace, *_ in lived(agent, 80, 6):
+        model = model_of(agent, trace)
+        told = model.expand(model.roots())
+        for body, action in np.argwhere((told.reward > 0) & (told.end > 0)).tolist():
+            place = trace.state.place
+            passed = place.passed.copy()
+            key = deed(told.sign[body, action], action)
+            passed[body, slot(key)] = key
+            again = MappedModel(agent.imagination, replace(place, passed=passed), model.words, model.situation)
+            then = again.expand(again.roots())
+            assert then.reward[body, action] == then.end[body, action] == 0
+            others = np.arange(told.reward.shape[1]) != action
+            np.testing.assert_array_equal(then.reward[body, others], told.reward[body, others])
+            checked += 1
+    assert checked > 10
 
 
 def test_a_memo_asks_each_question_once() -> None:

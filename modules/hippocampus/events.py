@@ -23,9 +23,9 @@ from cortex.types import Array, room
 from .changes import Latest
 from .memo import NONE, Index, Memo, find
 
-FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held")
+FEATURES = ("action", "moved", "under", "front", "carried", "mission", "situation", "held", "twin")
 """What an event is described by: the kind of action; what is under the agent, reached and carried by it afterwards, and
-held before."""
+held before; whether what is reached is seen at another place too."""
 LARGEST = 3
 """Most features that a hypothesis combines, the action not counted."""
 PRIOR = (0.1, 0.6)
@@ -76,7 +76,7 @@ class Events:
         return self._events.size
 
     def learn(self, features: Array, reward: Array, ended: Array, when: Array) -> None:
-        """Count events: ``features`` [B, 8] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule, and
+        """Count events: ``features`` [B, 9] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule, and
         ``when`` [B] it was."""
         features = features.astype(np.int64)
         events, fresh = self._events.enter(_events(features))
@@ -120,7 +120,7 @@ class Events:
         return float(self.counts[self.counts[:, 1] > 0, 3].sum() / paid) if paid else 0.0
 
     def predict(self, features: Array) -> tuple[Array, Array, Array]:
-        """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 8] -> three [M]."""
+        """Chance of reward, chance of an end, and whether it was never tried; ``features`` [M, 9] -> three [M]."""
         if self._stale:
             self._fit()
         told = self._memo(_events(features), lambda rows: self._predict(features[rows]))
@@ -323,9 +323,9 @@ def _steady(counts: Array) -> Array:
 
 
 def _attempts(features: Array) -> Array:
-    """Identity [M] of an attempt: all but the situation, and what is under the agent only where it has just moved
-    there."""
+    """Identity [M] of an attempt: all but the situation and the twin, and what is under the agent only where it has
+    just moved there."""
     kept = features.copy()
     kept[:, 2] *= kept[:, 1]
-    kept[:, 6] = 0
+    kept[:, (6, 8)] = 0
     return np.asarray(kept @ NAMES[: len(FEATURES)])

@@ -79,6 +79,7 @@ class World:
             after.mission,
             np.full(len(action), situation),
             met[:, CARRIED],
+            _twins(after.cells.reshape(len(action), -1), front.astype(np.int64)),
         ]
         self.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated, when)
 
@@ -89,6 +90,16 @@ def met_of(before: Place, after: Place, action: Array, motions: Motions) -> tupl
     sooner, later = ((place.cells, place.pose.astype(np.int64), place.carried) for place in (before, after))
     met, then, moved = _met(sooner, later, np.asarray(action, np.int64), motions.go, motions.reach)
     return np.asarray(met), np.asarray(then), np.asarray(moved)
+
+
+@njit(cache=True)
+def _twins(cells: Array, code: Array) -> Array:
+    """Whether ``code`` [n] is seen at more than one place of the maps ``cells`` [n, S * S]."""
+    twin = np.zeros(len(code), np.int64)
+    for body in range(len(code)):
+        if code[body] != UNSEEN:
+            twin[body] = (cells[body] == code[body]).sum() > 1
+    return twin
 
 
 @njit(cache=True)
