@@ -42,7 +42,8 @@ class Trace:
 
     carry: Carry
     state: State
-    sensed: Sensed
+    sensed: Sensed  # without what shows noise
+    codes: Array  # [B, N], with it
     recall: Recall
     habit: Habit
     plan: Plan
@@ -79,6 +80,14 @@ class Agent:
         scene = self.senses(observation)
         return Sensed(scene, self.multimodal(scene), self.codebook.encode(scene.tokens, scene.mask))
 
+    def steady(self, sensed: Sensed) -> Sensed:
+        """What was sensed without the cells that are known to show noise."""
+        codes = self.hippocampus.volatility.steady(sensed.codes)
+        if codes is sensed.codes:
+            return sensed
+        scene = self.context.scene(codes)
+        return Sensed(scene, self.multimodal(scene), codes)
+
     def act(
         self,
         carry: Carry,
@@ -90,6 +99,7 @@ class Agent:
     ) -> tuple[Array, Carry, Trace]:
         """One action for each of B bodies, by what they ``sensed``; ``first`` [B] marks those that begin an episode,
         ``idle`` [B] those whose action will be ignored. Changes neither rows nor weights."""
+        codes, sensed = sensed.codes, self.steady(sensed)
         situation = self.hippocampus.recognise(sensed.codes, sensed.percept.latent, first, carry.situation)
         motions = self.imagination.motions(situation[0])
         context, state = self.context(carry.context, sensed, first, motions)
@@ -101,17 +111,20 @@ class Agent:
         plan = self.plan(state, recall, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
         carry = Carry(replace(context, action=action), recall.situation, line)
-        return action, carry, Trace(carry, state, sensed, recall, habit, plan, plan.nodes > 0, follows & ~sure)
+        return action, carry, Trace(carry, state, sensed, codes, recall, habit, plan, plan.nodes > 0, follows & ~sure)
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
-        sensed, first = outcome.sensed, np.zeros(len(action), bool)
+        sensed, first = self.steady(outcome.sensed), np.zeros(len(action), bool)
         carry = replace(trace.carry.context, action=action)
         motions = self.imagination.motions(trace.recall.situation[0])
         _, after = self.context(carry, sensed, first, motions, around=False)
-        percepts = trace.sensed.percept, sensed.percept
-        changed = self.hippocampus.observe(trace.state, trace.recall, percepts, action, outcome, after)
-        if changed:
+        percepts, codes = (trace.sensed.percept, sensed.percept), (trace.codes, outcome.sensed.codes)
+        volatile = self.hippocampus.volatility.version
+        changed = self.hippocampus.observe(trace.state, trace.recall, percepts, codes, action, outcome, after)
+        if self.hippocampus.volatility.version != volatile:
+            relearn(self)
+        elif changed:
             relearn_worlds(self, changed)
 
     def drop(self, bodies: list[int]) -> None:

@@ -37,7 +37,7 @@ class Moment:
 def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> Iterator[Moment]:
     """Every step of ``episodes``, those of one situation together, BATCH episodes at a time, in the order of their
     steps. Without ``around`` the scenes of the states are those that were seen, though there be a map."""
-    context, multimodal = agent.context, agent.multimodal
+    context, multimodal, steady = agent.context, agent.multimodal, agent.hippocampus.volatility.steady
     situations = np.array([episode.situation for episode in episodes])
     batches = [
         rows[start : start + BATCH]
@@ -54,7 +54,7 @@ def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> I
         )  # longest first: those that go on stay in front
         lengths = np.array([len(batch[i].action) for i in order])
         carry = context.initial(len(batch))
-        codes = np.stack([batch[i].codes[0] for i in order])
+        codes = steady(np.stack([batch[i].codes[0] for i in order]))
         scene = context.scene(codes)
         percept = multimodal(scene)
         carry, before = context(carry, Sensed(scene, percept, codes), np.ones(len(batch), bool), motions, around)
@@ -63,7 +63,7 @@ def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> I
             alive = order[:live]
             action = np.array([batch[i].action[t] for i in alive], np.int64)
             carry = replace(take(carry, slice(live)), action=action)
-            codes = np.stack([batch[i].codes[t + 1] for i in alive])
+            codes = steady(np.stack([batch[i].codes[t + 1] for i in alive]))
             latent = percept.latent[:live]
             scene = context.scene(codes)
             percept = multimodal(scene)
@@ -86,13 +86,13 @@ def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> I
 def relearn(agent: Agent) -> None:
     """Compute every statistic of the hippocampus anew, from its rows and from what is not finished yet."""
     memory = agent.hippocampus
-    schemas = [(world.motions, world.rows, world.steps) for world in memory.worlds]
+    schemas = [(world.motions, world.rows, world.steps, world.readings) for world in memory.worlds]
     memory.clear()
     if memory.capacity == 0:
         return
     for schema in schemas:
         world = memory.enter(len(memory.worlds))
-        world.motions, world.rows, world.steps = schema
+        world.motions, world.rows, world.steps, world.readings = schema
     numbers = memory.store.episodes()
     kept = [memory.store.read(number) for number in numbers]
     for number, episode in zip(numbers, kept, strict=True):
@@ -111,6 +111,8 @@ def relearn(agent: Agent) -> None:
         memory.largest_reward = max(memory.largest_reward, float(np.abs(episode.reward).max(initial=0)))
         if row < len(kept):
             memory.credit(episode, numbers[row], code[row])
+        else:
+            memory.unfinished[episode.body].code = code[row].tolist()
     if changed := memory.hold():  # nobody knew it when the rows were read
         relearn_worlds(agent, changed)
 

@@ -35,14 +35,13 @@ from .moments import STEP, Moments
 from .registration import Registration, silent
 from .scenes import Scenes
 from .situations import Situations
-from .worlds import World
+from .volatility import Volatility
+from .worlds import DUE, World
 
 PAIRS = 4096
 """Steps from which registration is found; it is settled long before."""
 HOLDS = 0.9
 """Share of its changes that must come with those of something reached, or with pay, in what shows what is held."""
-DUE = (*range(1, 25), 27, 30, 34, 38, 43, 48, 54, 61, 69, 77, 86, 96)
-"""Numbers of first steps of a situation from which the agent is looked for in a view that does not turn."""
 
 
 class Store(Protocol):
@@ -104,6 +103,7 @@ class Hippocampus:
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
         self.rigid: Motions = silent(actions)
+        self.volatility = Volatility(self.grid)
         self._stored = max(1, len(store.tokens()))
         self._pairs, self._due = 0, 24
         self._before: list[Array] = []
@@ -199,12 +199,13 @@ class Hippocampus:
         before: State,
         recall: Recall,
         percepts: tuple[Percept, Percept],
+        codes: tuple[Array, Array],
         action: Array,
         outcome: Outcome,
         after: State,
     ) -> list[int]:
-        """Take in one step of every body; returns the situations whose body schema changed, so that what is known of
-        them has to be learned anew."""
+        """Take in one step of every body; ``codes`` [B, N] before and after are what was seen, noise and all. Returns
+        the situations whose body schema changed, so that what is known of them has to be learned anew."""
         if self.capacity == 0:
             return []
         while len(self.unfinished) < len(action):
@@ -224,16 +225,16 @@ class Hippocampus:
             if not part.action:
                 part.situation = int(recall.situation[b])
                 self.situations.learn(part.situation, latent[b], before.codes[b, self.grid])
-            part.codes.append(before.codes[b])
+            part.codes.append(codes[0][b])
             part.code.append(int(before.code[b]))
             part.action.append(int(action[b]))
             part.reward.append(float(outcome.reward[b]))
             part.salience.append(float(salience[b]))
-            part.after = after.codes[b]
+            part.after = codes[1][b]
             if outcome.done[b]:
                 end = bool(outcome.terminated[b]), bool(outcome.truncated[b]), bool(outcome.success[b])
-                self._finish(int(b), after.codes[b], *end)
-        return self._register(recall.situation, before, action, outcome, after)
+                self._finish(int(b), codes[1][b], *end)
+        return self._register(recall.situation, codes, action, outcome)
 
     def learn(
         self,
@@ -346,11 +347,11 @@ class Hippocampus:
 
     # How it finds its own body
 
-    def _register(self, situation: Array, before: State, action: Array, outcome: Outcome, after: State) -> list[int]:
+    def _register(self, situation: Array, codes: tuple[Array, Array], action: Array, outcome: Outcome) -> list[int]:
         if self.registration is None or self.guises is None:
             return []
         rows = _where(outcome.valid)
-        views = before.codes[rows][:, self.grid], after.codes[rows][:, self.grid]
+        views = codes[0][rows][:, self.grid], codes[1][rows][:, self.grid]
         changed = [] if self.rigid.resolved else self._find_self(situation[rows], *views, action[rows])
         if self._pairs >= PAIRS:
             return changed
@@ -374,9 +375,22 @@ class Hippocampus:
             if known >= DUE[-1]:
                 continue
             world.rows += zip(before[rows], after[rows], action[rows].tolist())
-            if any(known < due <= len(world.rows) for due in DUE) and self._see_self(number):
+            if not any(known < due <= len(world.rows) for due in DUE):
+                continue
+            if self.volatility.notice(self.worlds, [number]):
+                return self._find_selves()
+            if self._see_self(number):
                 changed.add(number)
         return sorted(changed)
+
+    def _find_selves(self) -> list[int]:
+        """Find all body schemas anew; the situations that there are."""
+        for situation, world in enumerate(self.worlds):
+            if world.rows:
+                self._see_self(situation)
+        if self._pairs:
+            self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
+        return list(range(len(self.worlds)))
 
     def hold(self) -> list[int]:
         """Look for what is held where the rows now say that it is shown; the situations in which that is news."""
@@ -391,9 +405,8 @@ class Hippocampus:
         """Find the schema of one situation from its first rows; True where it is another than before."""
         assert self.guises is not None
         world, held = self.worlds[situation], self.held
-        rows = world.rows[: max((due for due in DUE if due <= len(world.rows)), default=0)]
-        before, after = (np.stack([row[part] for row in rows]) for part in (0, 1))
-        action = np.array([row[2] for row in rows])
+        before, after, action = world.first_rows()
+        before, after = self.volatility.cells(before), self.volatility.cells(after)
         usual = np.zeros((self.actions, LEAP + 1))
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
@@ -407,7 +420,7 @@ class Hippocampus:
         self.rigid, self._pairs, self._due = silent(self.actions), 0, 24
         self._before, self._after, self._action = [], [], []
         for world in self.worlds:
-            world.motions, world.rows, world.steps = None, [], None
+            world.motions, world.rows, world.steps, world.readings = None, [], None, 0
         if self.registration is None or self.capacity == 0:
             return
         for number in self.store.episodes():
@@ -422,11 +435,8 @@ class Hippocampus:
                 self._pairs += len(action)
         while self._due <= self._pairs:
             self._due += max(8, self._due // 3)
-        for situation, world in enumerate(self.worlds):
-            if world.rows:
-                self._see_self(situation)
-        if self._pairs:
-            self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
+        self.volatility.notice(self.worlds, range(len(self.worlds)))
+        self._find_selves()
 
     def register(self, before: Array, after: Array, action: Array) -> bool:
         """Find the motions of the view from rows; True where they are other than before."""
@@ -434,7 +444,7 @@ class Hippocampus:
             return False
         if any(world.motions is not None and world.motions.along for world in self.worlds):
             return False  # a view that never turns, though a room may look like another one turned
-        found = self.registration.fit(before, after, action)
+        found = self.registration.fit(self.volatility.cells(before), self.volatility.cells(after), action)
         if not found.resolved or found.version == self.rigid.version:
             return False
         self.rigid = found

@@ -19,6 +19,8 @@ FRONT, CARRIED, UNDER, BEYOND = 0, 1, 2, 3
 """Columns of what was met."""
 LEAPT = 2
 """How it moves: to another place like the one reached."""
+DUE = (*range(1, 25), 27, 30, 34, 38, 43, 48, 54, 61, 69, 77, 86, 96)
+"""Numbers of first steps of a situation from which it is found what is noise, and what in the view is the agent."""
 
 
 @dataclass
@@ -31,6 +33,7 @@ class World:
     motions: Motions | None = None  # the body schema, where the view stays
     rows: list[tuple[Array, Array, int]] = field(default_factory=list)  # the first steps: cells before, after, action
     steps: Array | None = None  # [A, 10] how often each action made each step in those rows
+    readings: Array | int = 0  # [2, n] of each cell in those rows: those that the others do not foretell, and all
     walked: dict[int, int] = field(default_factory=dict)  # code -> how often the agent stepped onto it
     episodes: list[int] = field(default_factory=list)  # their numbers
 
@@ -38,6 +41,12 @@ class World:
     def footing(self) -> int:
         """What the agent walks on as a rule, UNSEEN while it has not walked."""
         return max(self.walked, key=lambda code: (self.walked[code], -code), default=UNSEEN)
+
+    def first_rows(self) -> tuple[Array, Array, Array]:
+        """The first rows that are due to be looked at: cells before and after [T, n], action [T]."""
+        rows = self.rows[: max((due for due in DUE if due <= len(self.rows)), default=0)]
+        before, after = (np.stack([row[part] for row in rows]) for part in (0, 1))
+        return before, after, np.array([row[2] for row in rows])
 
     def learn(
         self,
