@@ -8,7 +8,7 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +35,7 @@ from .moments import STEP, Moments
 from .registration import Registration, silent
 from .scenes import Scenes
 from .situations import Situations
+from .unfinished import Unfinished
 from .volatility import Volatility
 from .worlds import DUE, World
 
@@ -63,19 +64,6 @@ class Store(Protocol):
 
     @property
     def steps(self) -> int: ...
-
-
-@dataclass
-class Unfinished:
-    """One body's episode so far."""
-
-    codes: list[Array] = field(default_factory=list)
-    code: list[int] = field(default_factory=list)
-    action: list[int] = field(default_factory=list)
-    reward: list[float] = field(default_factory=list)
-    salience: list[float] = field(default_factory=list)
-    situation: int = -1
-    after: Array | None = None  # the codes that followed the last action
 
 
 class Hippocampus:
@@ -301,36 +289,21 @@ class Hippocampus:
 
     def _finish(self, body: int, last: Array, terminated: bool, truncated: bool, success: bool) -> None:
         """An episode is over: keep it whole, and let its scenes be recalled."""
-        part = self.unfinished[body]
-        episode = self._episode(part, body, last, terminated, truncated, success)
+        episode, code = self._episode(body, last, terminated, truncated, success), self.unfinished[body].code
         self.keep_tokens()
         number = self.store.add(episode)
         self.moments.enter(number, episode)
-        self.credit(episode, number, np.array(part.code))
+        self.credit(episode, number, np.array(code))
         self.unfinished[body] = Unfinished()
 
-    def _episode(
-        self, part: Unfinished, body: int, last: Array, terminated: bool, truncated: bool, success: bool
-    ) -> Episode:
-        return Episode(
-            codes=np.stack([*part.codes, last]),
-            action=np.array(part.action, np.int16),
-            reward=np.array(part.reward, np.float32),
-            salience=np.array(part.salience, np.float32),
-            terminated=terminated,
-            truncated=truncated,
-            success=success,
-            layout=self.layout,
-            situation=part.situation,
-            day=self.day,
-            environment=self.environment,
-            body=body,
-        )
+    def _episode(self, body: int, last: Array, terminated: bool, truncated: bool, success: bool) -> Episode:
+        part = self.unfinished[body]
+        return part.episode(last, terminated, truncated, success, self.layout, self.day, self.environment, body)
 
     def unfinished_episodes(self) -> list[Episode]:
         """What each body has lived since its episode began."""
         return [
-            self._episode(part, body, part.after, False, False, False)
+            self._episode(body, part.after, False, False, False)
             for body, part in enumerate(self.unfinished)
             if part.action and part.after is not None
         ]

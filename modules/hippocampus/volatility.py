@@ -71,8 +71,9 @@ def readings(before: Array, after: Array, action: Array) -> Array:
         sooner, later = before[row, place], after[row, place]
         begun = place * (1 + sooner.max()) + sooner
         # What follows may depend on the action, or not: one that turns goes either way, one that patrols its own.
-        known = [_foretold(number, later, sooner == later) for number in (begun, begun * (1 + action.max()) + action[row])]
-        np.add.at(told[0], place[~(known[0] | known[1])], 1)
+        done = begun * (1 + action.max()) + action[row]
+        known = _foretold(begun, later, sooner == later) | _foretold(done, later, sooner == later)
+        np.add.at(told[0], place[~known], 1)
     return told
 
 
