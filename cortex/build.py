@@ -59,6 +59,7 @@ def build(
         recall=h.recall,
         levels=h.levels,
         discount=config.planner.discount,
+        change=h.change,
     )
     if like and rows is None and like.hippocampus.capacity == h.capacity:
         hippocampus = like.hippocampus

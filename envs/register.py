@@ -7,6 +7,7 @@ import gymnasium
 from cortex.envs import diagnostics
 
 NOVEL_GAME = "cortex/NovelGame-v0"
+CHANGING = "cortex/Changing-v0"
 
 
 def register() -> None:
@@ -20,3 +21,5 @@ def register() -> None:
             order_enforce=False,  # it says itself, in its own words, what is wrong with a call
             disable_env_checker=True,
         )
+    if CHANGING not in gymnasium.registry:
+        gymnasium.register(CHANGING, entry_point="cortex.envs.changing:Changing")

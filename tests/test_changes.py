@@ -15,7 +15,7 @@ RED, BLUE, FLOOR, WALL = 20, 21, 1, 2
 
 def told(outcomes: list[int], order: Array | None = None) -> Latest:
     """One key whose rows were learned in their order, or in another."""
-    latest = Latest()
+    latest = Latest(3.0)
     for at in range(len(outcomes)) if order is None else order.tolist():
         latest.enter(np.zeros(1, np.int64), np.array([at]), np.array(outcomes[at : at + 1]))
     return latest
@@ -66,7 +66,7 @@ class Life:
     """Events one after the other."""
 
     def __init__(self) -> None:
-        self.events, self.now = Events(), 0
+        self.events, self.now = Events(3.0), 0
 
     def see(self, under: int, front: int, pays: bool, ended: bool = True) -> None:
         self.events.learn(event(under, front), np.array([float(pays)]), np.array([ended]), np.array([self.now]))

@@ -41,7 +41,7 @@ def now(count: int) -> Array:
 
 def taught(features: Array, reward: Array, ended: Array | None = None, when: Array | None = None) -> Events:
     """Events that came eight at a time, as from eight bodies; in the order of learning, or ``when`` is said."""
-    events = Events()
+    events = Events(3.0)
     ended = reward > 0 if ended is None else ended
     when = now(len(features)) if when is None else when
     for start in range(0, len(features), 8):
@@ -105,8 +105,8 @@ def test_what_ends_without_paying_is_told_apart() -> None:
 
 
 def test_without_rows_nothing_is_expected_and_all_is_untried() -> None:
-    chance, end, untried = Events().predict(draw(10, 0))
-    assert untried.all() and chance.max() < 0.5 and end.max() < 0.5 and Events().worth == 0
+    chance, end, untried = Events(3.0).predict(draw(10, 0))
+    assert untried.all() and chance.max() < 0.5 and end.max() < 0.5 and Events(3.0).worth == 0
 
 
 def test_what_was_done_is_no_longer_untried() -> None:
@@ -135,7 +135,7 @@ def test_the_order_of_learning_does_not_matter() -> None:
 def test_questions_between_rows_change_no_answer() -> None:
     features = draw(200, 13)
     reward = features[:, UNDER] == GOAL
-    asked, silent = Events(), taught(features, reward)
+    asked, silent = Events(3.0), taught(features, reward)
     for start in range(0, 200, 8):
         asked.predict(draw(20, start))
         some = slice(start, start + 8)
@@ -203,7 +203,7 @@ def faced(action: int, front: int) -> Array:
 
 
 def test_where_every_new_thing_paid_the_next_one_is_expected_to() -> None:
-    generous, stingy = Events(), Events()
+    generous, stingy = Events(3.0), Events(3.0)
     for thing in range(20, 26):
         for _ in range(8):
             generous.learn(faced(FORWARD, 1), np.zeros(1), np.zeros(1, bool), now(1))
@@ -215,7 +215,7 @@ def test_where_every_new_thing_paid_the_next_one_is_expected_to() -> None:
 
 
 def test_what_pays_for_one_action_is_expected_of_another_until_that_is_tried() -> None:
-    events, turn = Events(), 1
+    events, turn = Events(3.0), 1
     for _ in range(20):
         events.learn(faced(FORWARD, GOAL), np.ones(1), np.ones(1, bool), now(1))
         for action in (FORWARD, turn):

@@ -42,7 +42,7 @@ class World:
         self, levels: list[str] = LEVELS, codebook: Codebook | None = None, others: Sequence[World] = ()
     ) -> None:
         self.codebook, self.encoder = codebook or Codebook(), GridEncoder((1, 1, 3))
-        self.memory = Interactions(self.codebook, levels, *(world.memory.lore for world in others))
+        self.memory = Interactions(self.codebook, levels, 3.0, *(world.memory.lore for world in others))
         self.clock = itertools.count()
 
     def code(self, triple: Token) -> int:

@@ -22,14 +22,16 @@ ALIKE = 0.5
 """Dirichlet prior of each outcome that was seen, where it is drawn anew each time."""
 HAZARD = (1.0, 9.0)
 """Beta prior of a change from one row of a key to the next."""
-ODDS = 3.0
-"""Prior odds for a change: most of what comes out otherwise for the first time is not chance."""
 
 
 class Latest:
-    """The latest rows of each of some numbered keys; an outcome is a number too."""
+    """The latest rows of each of some numbered keys; an outcome is a number too.
 
-    def __init__(self) -> None:
+    ``odds``: prior odds for a change against chance; at 0 nothing ever changes.
+    """
+
+    def __init__(self, odds: float) -> None:
+        self.odds = math.log(odds) if odds else -math.inf
         self.when = np.zeros((0, WINDOW), np.int64)
         self.outcome = np.zeros((0, WINDOW), np.int64)
         self.size = np.zeros(0, np.int64)
@@ -40,11 +42,19 @@ class Latest:
         size = 1 + int(keys.max(initial=-1))
         self.when, self.outcome = room(self.when, size), room(self.outcome, size)
         self.size, self.holds = room(self.size, size), room(self.holds, size)
-        _enter(self.when, self.outcome, self.size, self.holds, keys, when, outcome)
+        _enter(self.when, self.outcome, self.size, self.holds, keys, when, outcome, self.odds)
 
     def last(self, key: int) -> int:
         """The latest outcome of a key."""
         return int(self.outcome[key, self.size[key] - 1])
+
+    def seen(self, key: int) -> int:
+        """When a key was last seen."""
+        return int(self.when[key, self.size[key] - 1])
+
+    def since(self, key: int) -> int:
+        """Since when a key is what it is now, where that holds."""
+        return int(self.when[key, self.size[key] - self.holds[key]])
 
     def changes(self, keys: Array) -> Array:
         """When those of ``keys`` changed whose facts change, in order: of each the first row that came out anew."""
@@ -57,7 +67,9 @@ class Latest:
 
 
 @njit(cache=True)
-def _enter(when: Array, outcome: Array, size: Array, holds: Array, keys: Array, times: Array, outcomes: Array) -> None:
+def _enter(
+    when: Array, outcome: Array, size: Array, holds: Array, keys: Array, times: Array, outcomes: Array, odds: float
+) -> None:
     for row in range(len(keys)):
         key = keys[row]
         at = size[key]
@@ -74,11 +86,11 @@ def _enter(when: Array, outcome: Array, size: Array, holds: Array, keys: Array, 
                 when[key, i], outcome[key, i] = when[key, i - 1], outcome[key, i - 1]
             size[key] += 1
         when[key, at], outcome[key, at] = times[row], outcomes[row]
-        holds[key] = _holds(outcome[key, : size[key]])
+        holds[key] = _holds(outcome[key, : size[key]], odds)
 
 
 @njit(cache=True)
-def _holds(outcome: Array) -> int:
+def _holds(outcome: Array, odds: float) -> int:
     """How many of the last of some outcomes [n], in order, tell what holds now; 0 where each is drawn anew."""
     size, kinds, run = len(outcome), 0, 1
     kind, counts = np.zeros(size, np.int64), np.zeros(size)
@@ -92,7 +104,7 @@ def _holds(outcome: Array) -> int:
             kinds += 1
     if kinds == 1:
         return size
-    drawn, lasting, switches = 0.0, math.log(ODDS / kinds), 0
+    drawn, lasting, switches = 0.0, odds - math.log(kinds), 0
     for i in range(size):
         drawn += math.log((ALIKE + counts[kind[i]]) / (ALIKE * kinds + i))
         counts[kind[i]] += 1

@@ -49,10 +49,11 @@ LOG_GAMMA = gammaln(np.arange(1 << 12) + np.array([PRIOR[0], PRIOR[1], PRIOR[0] 
 
 
 class Events:
-    """Counts of distinct events, and the chances that they foretell; ``others``: the worlds before this one."""
+    """Counts of distinct events, and the chances that they foretell; ``change``: prior odds that what comes out
+    otherwise has changed; ``others``: the worlds before this one."""
 
-    def __init__(self, others: Sequence[Events] = ()) -> None:
-        self.others = list(others)
+    def __init__(self, change: float, others: Sequence[Events] = ()) -> None:
+        self.change, self.others = change, list(others)
         self.clear()
 
     def clear(self) -> None:
@@ -66,7 +67,7 @@ class Events:
         self._pair = Index()  # a cell and an action
         self._cell, self._action = np.zeros(0, np.int64), np.zeros(0, np.int64)  # of each pair
         self._pairs = np.zeros((0, len(SETS)), np.int64)  # of each event
-        self._latest = Latest()  # rows of events; an outcome is 2 if it paid, and 1 more if it ended
+        self._latest = Latest(self.change)  # rows of events; an outcome is 2 if it paid, and 1 more if it ended
         self._mixed: set[int] = set()  # events that did not always come out the same
         self._cuts = np.zeros(0, np.int64)  # when events changed
         self._stale = True
@@ -148,7 +149,7 @@ class Events:
         self._stale = False
         mixed = np.array(sorted(self._mixed), np.int64)
         self._cuts = self._latest.changes(mixed)[-CUTS:]
-        counts = self.counts[: len(self), :3]
+        counts = self._counted()
         rows = self._by_time(counts)
         shape = 1 + int(self.features[: len(self), 0].max(initial=0)), len(SETS), 2
         places = self._pairs[: len(self)], self._cell[: self._pair.size], self._action[: self._pair.size]
@@ -159,6 +160,10 @@ class Events:
         self._holding = np.stack([_steady(counts)[:, :2], _steady(counts)[:, ::2]], axis=1)
         if len(self._cuts):
             self._holding = self._since(rows, begun)
+
+    def _counted(self) -> Array:
+        """Times, rewarded and ended of each event [n, 3]."""
+        return self.counts[: len(self), :3]
 
     def _since(self, rows: Array, begun: Array) -> Array:
         """Times and hits [n, 2, 2] of each event in rewards and in ends since the last cut in its cell of the likeliest
@@ -265,7 +270,7 @@ def _log_beta(hits: float, times: float) -> float:
 @njit(cache=True)
 def _log_gamma(count: float, which: int) -> float:
     """Log of the gamma function of a count and a prior: of a hit, of a miss, of both."""
-    if count < LOG_GAMMA.shape[1]:
+    if count < LOG_GAMMA.shape[1] and count == int(count):
         return float(LOG_GAMMA[which, int(count)])
     return math.lgamma(count + (PRIOR[0], PRIOR[1], PRIOR[0] + PRIOR[1])[which])
 

@@ -63,10 +63,12 @@ class Interactions:
     """Counts of the interactions of one world, and what they foretell.
 
     ``levels``: keys beside those of PARTS, each a string of fields among ``front``, ``carried``, ``beyond`` and
-    ``front.i`` and so on, the i-th attribute of the token. ``lore``: what it shares with other worlds of these levels.
+    ``front.i`` and so on, the i-th attribute of the token. ``change``: prior odds that what comes out otherwise has
+    changed. ``lore``: what it shares with other worlds of these levels.
     """
 
-    def __init__(self, codebook: Vocabulary, levels: Sequence[str], lore: Lore | None = None) -> None:
+    def __init__(self, codebook: Vocabulary, levels: Sequence[str], change: float, lore: Lore | None = None) -> None:
+        self.change = change
         self.codebook = codebook
         self.blocks = int(codebook.attributes(np.zeros(1, np.int32)).shape[-1])
         names = list(dict.fromkeys([*PARTS, *levels, ""]))
@@ -87,8 +89,11 @@ class Interactions:
             self.lore.count(name, verb, level, -self._trials[number])
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
-        self._latest = Latest()  # rows of exact keys
+        self._latest = Latest(self.change)  # rows of exact keys
         self._kinds: dict[Outcome, int] = {}  # numbers of outcomes
+        self._changing: set[Key] = set()  # keys whose facts change, and those that are taken to have changed with them
+        self._followers: set[Key] = set()
+        self._changed = 0  # when one last did
         self._groups = []
         self._names, self._kind = Index(), np.zeros((0, 2), np.int64)  # of each group: verb and level
         self._answers = np.zeros((0, 1 + len(TOKENS) * self.blocks), np.int64)  # -1: its memories do not agree
@@ -118,10 +123,19 @@ class Interactions:
         for key, outcome in zip(keys, outcomes, strict=True):
             self.outcomes.setdefault(key, Counter())[outcome] += 1
         for key, number in sorted(set(zip(keys, at.tolist(), strict=True))):
-            outcome = self._now(key, number)
-            if key not in known or outcome != tuple(self._usual[number].tolist()):
-                self._usual[number] = outcome
-                self._enter(key, outcome)
+            self._changing.discard(key)
+            if len(self.outcomes[key]) > 1 and self._latest.holds[number]:
+                self._changing.add(key)
+            self._put(key, self._now(key, number), anew=key not in known)
+        if self._changing or self._followers:
+            self._follow()
+
+    def _put(self, key: Key, outcome: Outcome, anew: bool = False) -> None:
+        """Answer an exact key by ``outcome``."""
+        number = self._number(key)
+        if anew or outcome != tuple(self._usual[number].tolist()):
+            self._usual[number] = outcome
+            self._enter(key, outcome)
 
     def _now(self, key: Key, number: int) -> Outcome:
         """What an exact key comes to: its latest outcome where facts change, the most frequent where it is chance."""
@@ -129,6 +143,52 @@ class Interactions:
         if len(counts) == 1 or self._latest.holds[number] == 0:
             return _most(counts)[0]
         return list(self._kinds)[self._latest.last(number)]
+
+    def _number(self, key: Key) -> int:
+        return int(self._exact.enter(_keys(np.array(key[:1]), np.array([key[1:]])))[0][0])
+
+    def _follow(self) -> None:
+        """What was always like a key that changed has changed with it, until it is seen again."""
+        before, told, rows = self._followers, dict[Key, Outcome](), self._latest
+        since = {key: rows.since(self._number(key)) for key in self._changing}
+        for key in sorted(since, key=lambda key: (since[key], key)):
+            verb, met = np.array(key[:1]), np.array([key[1:]])
+            for name in _names(verb, met, self.codebook.attributes(met), self._fields)[0, :-1]:
+                others = [other for other in self._groups[find(self._names.table, name)].members if other != key]
+                if all(self._alike(key, other) for other in others):
+                    old = [other for other in others if rows.seen(self._number(other)) < since[key]]
+                    told |= {other: self._likewise(key, other) for other in old}
+        self._followers = set(told)
+        for key in sorted(before | self._followers):
+            self._put(key, told.get(key) or self._now(key, self._number(key)))
+        self._changed = max(since.values(), default=0)
+        self.lore.version += 1
+
+    def _alike(self, key: Key, other: Key) -> bool:
+        """Whether ``other``, when it was last seen, came out as ``key`` did just before or after."""
+        number, rows, kinds = self._number(key), self._latest, list(self._kinds)
+        at = int(np.searchsorted(rows.when[number, : rows.size[number]], rows.seen(self._number(other))))
+        came = set(self._effects(other, kinds[rows.last(self._number(other))]))
+        near = [int(rows.outcome[number, i]) for i in (at - 1, at) if 0 <= i < rows.size[number]]
+        return any(not came.isdisjoint(self._effects(key, kinds[kind])) for kind in near)
+
+    def _likewise(self, key: Key, other: Key) -> Outcome:
+        """What ``other`` comes to if that is what ``key`` comes to."""
+        effect = min(self._effects(key, self._now(key, self._number(key))), key=_complexity)
+        tokens = self.codebook.attributes(np.array([other[1:]]))
+        after = tokens.copy()
+        for at, operation in enumerate(effect[1:]):
+            which, i = divmod(at, self.blocks)
+            after[0, which, i] = {SAME: after[0, which, i], **{1 + o: tokens[0, o, i] for o in range(len(TOKENS))}}.get(
+                operation, operation - VALUE
+            )
+        codes = self.codebook.compose(after[0])
+        same = [(after[0, i] == tokens[0]).all(axis=1) for i in range(len(TOKENS))]
+        told = [other[1 + int(like.argmax())] if like.any() else int(codes[i]) for i, like in enumerate(same)]
+        return effect[0], told[0], told[1], told[2]
+
+    def _effects(self, key: Key, outcome: Outcome) -> tuple[Effect, ...]:
+        return self._describe(outcome, self.codebook.attributes(np.array([key[1:]]))[0].tolist())
 
     def predict(self, verb: Array, met: Array) -> tuple[Array, Array, Array]:
         """What would happen: how it moves [M], codes reached, carried and behind after [M, 3], novelty [M]."""
@@ -140,7 +200,7 @@ class Interactions:
     def _predict(self, verb: Array, met: Array) -> Array:
         tokens = self.codebook.attributes(met)
         told, after = _recall(
-            verb, met, tokens, self._fields, (*self._exact.table, self._usual),
+            verb, met, tokens, self._fields, (*self._exact.table, self._usual, self._aged),
             (*self._names.table, self._answers, self._doubt),
             (*self.lore.names.table, self.lore.answers, self.lore.worlds, self._doubt_elsewhere), self._least,
         )  # fmt: skip
@@ -168,6 +228,9 @@ class Interactions:
         self._doubt = np.where(coarsest, of_kind, (STRENGTH * of_kind + wrong) / (STRENGTH + asked))
         untried = np.isin(np.arange(len(rate)), self._kind[:size, 0], invert=True)  # of them only other worlds tell
         self._least = np.where(untried, either(rate[:, -1], self.lore.across(len(rate))[:, -1]), rate[:, -1])
+        # Where something changed, what was not seen since may have changed too, as likely as others did.
+        seen = self._latest.when[np.arange(self._exact.size), self._latest.size[: self._exact.size] - 1]
+        self._aged = (seen < self._changed) * (1 + len(self._changing)) / (2 + len(self))
         self._doubt_elsewhere = np.maximum(self.lore.doubts(rate), LEAST)
 
     def test(self) -> None:
@@ -265,18 +328,18 @@ def _recall(
     met: Array,
     tokens: Array,
     fields: Array,
-    exact: tuple[Array, Array, Array],
+    exact: tuple[Array, Array, Array, Array],
     coarse: tuple[Array, Array, Array, Array],
     common: tuple[Array, Array, Array, Array, Array],
     least: Array,
 ) -> tuple[Array, Array]:
     """Moved, codes after, novelty [M, 5], a code -1 where it has to be composed of the attributes after [M, 3, blocks].
 
-    ``exact``: the table of exact keys and their outcomes; ``coarse``: that of coarse keys, their effects and how
-    doubtful they are; ``common``: the same of all worlds with how many gave an answer, believed where this world has
-    none or the same; ``least``: by verb, how novel is what no key foretells.
+    ``exact``: the table of exact keys, their outcomes and how novel they are; ``coarse``: that of coarse keys, their
+    effects and how doubtful they are; ``common``: the same of all worlds with how many gave an answer, believed where
+    this world has none or the same; ``least``: by verb, how novel is what no key foretells.
     """
-    known, slots, usual = exact
+    known, slots, usual, aged = exact
     named, places, answers, doubt = coarse
     lore, lore_places, lore_answers, worlds, lore_doubt = common
     told, after = np.empty((len(verb), 5)), tokens.copy()
@@ -285,7 +348,7 @@ def _recall(
         told[row, 1:4] = met[row]
         at = find((known, slots), keys[row])
         if at != NONE:
-            told[row, :4], told[row, 4] = usual[at], 0
+            told[row, :4], told[row, 4] = usual[at], aged[at]
             continue
         told[row, 4] = np.inf
         for level in range(len(fields)):

@@ -80,9 +80,11 @@ class Hippocampus:
         recall: int,
         levels: Sequence[str],
         discount: float,
+        change: float,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
+        self.change = change
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
         self.rest = np.flatnonzero((layout.modality != MODALITIES["grid"]) & (layout.modality != MODALITIES["text"]))
         at = layout.position[self.grid]
@@ -127,8 +129,11 @@ class Hippocampus:
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
-        interactions = Interactions(self.codebook, self.levels, before[0].interactions.lore if before else None)
-        return World(interactions, Events([world.events for world in before]), np.zeros((2, len(self.rest))))
+        lore = before[0].interactions.lore if before else None
+        interactions = Interactions(self.codebook, self.levels, self.change, lore)
+        return World(
+            interactions, Events(self.change, [world.events for world in before]), np.zeros((2, len(self.rest)))
+        )
 
     @property
     def held(self) -> int:
