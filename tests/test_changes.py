@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.utils.env_checker import check_env
 
+import cortex  # noqa: F401  registers the environments
+from cortex.envs.changing import Changing
+from cortex.modules.codebook import Codebook
+from cortex.modules.encoders.grid import GridEncoder
 from cortex.modules.hippocampus.changes import WINDOW, Latest
 from cortex.modules.hippocampus.events import FEATURES, Events
+from cortex.modules.hippocampus.interactions import Interactions
 from cortex.types import Array
 
 UNDER, FRONT = FEATURES.index("under"), FEATURES.index("front")
@@ -105,7 +114,18 @@ def test_what_changed_leaves_what_did_not_as_it_was() -> None:
     for _ in range(6):
         life.see(30, FLOOR, True)
     changing(life, 3, 5, rng)
-    assert life.chance(30, FLOOR) > 0.8 and life.chance(30, WALL) > 0.5 > life.chance(FLOOR, FLOOR)
+    assert min(life.chance(30, FLOOR), life.chance(30, WALL)) > 0.5 > life.chance(FLOOR, FLOOR)
+
+
+def test_what_does_not_pay_is_worth_another_try_after_a_change() -> None:
+    life = Life()
+    for _ in range(6):
+        life.see(RED, FLOOR, True)
+        life.see(BLUE, FLOOR, False)
+        life.see(FLOOR, FLOOR, False, False)
+    before = life.chance(BLUE, FLOOR)
+    life.see(RED, FLOOR, False)
+    assert 0.5 > life.chance(BLUE, FLOOR) > 3 * before
 
 
 def test_what_pays_by_chance_keeps_its_chance() -> None:
@@ -114,3 +134,45 @@ def test_what_pays_by_chance_keeps_its_chance() -> None:
         life.see(RED, FLOOR, bool(rng.random() < 0.7))
         life.see(FLOOR, FLOOR, False, False)
     assert life.chance(RED, FLOOR) == pytest.approx(0.7, abs=0.12)  # 150 trials: .075 is two standard errors
+
+
+def test_a_door_that_opens_opens_before_whatever_is_behind_it_and_walls_stay_walls() -> None:
+    codebook, encoder = Codebook(), GridEncoder((1, 1, 3))
+    world, floor, wall, door, chair = Interactions(codebook, [], 3.0), 1, 2, 3, 4
+
+    def codes(*values: int) -> Array:
+        scenes = [encoder(np.array([value, 0, 0]).reshape(1, 1, 1, 3)) for value in values]
+        return np.array([[int(codebook.encode(scene.tokens, scene.mask)[0, 0]) for scene in scenes]])
+
+    def walk(front: int, behind: int, moved: bool) -> None:
+        met = codes(front, floor, behind)
+        world.learn(np.zeros(1, np.int64), met, np.array([int(moved)]), met, np.array([next(clock)]))
+
+    def goes(front: int, behind: int) -> tuple[bool, float]:
+        moved, _, novelty = world.predict(np.zeros(1, np.int64), codes(front, floor, behind))
+        return bool(moved[0]), float(novelty[0])
+
+    clock = itertools.count()
+    for behind in (floor, chair, floor):
+        for front, moved in ((floor, True), (wall, False), (door, False)):
+            walk(front, behind, moved)
+    assert goes(door, chair) == (False, 0.0) and goes(wall, chair) == (False, 0.0)
+    walk(door, floor, True)
+    assert goes(door, floor) == (True, 0.0)
+    assert goes(door, chair)[0] and not goes(wall, chair)[0] and goes(floor, chair)[0]
+    assert 0 < goes(wall, chair)[1] < 0.5  # it may have changed too
+    walk(door, chair, False)  # it did not follow after all
+    assert not goes(door, chair)[0]
+
+
+def test_the_game_changes_when_it_says() -> None:
+    game = Changing(changes=2, every=3)
+    check_env(game)
+    game = Changing(changes=2, every=3)
+    facts = []
+    for _ in range(12):
+        game.reset(seed=0)
+        facts.append(tuple(game.facts.values()))
+    assert [a != b for a, b in itertools.pairwise(facts)] == [False, False, True, False, False, True, *[False] * 5]
+    assert all(sum(fact) == 2 for fact in facts)
+    assert gymnasium.make("cortex/Changing-v0", changes=1).reset(seed=1)[0]["grid"].shape == (7, 7, 1)

@@ -4,8 +4,8 @@ Which of the features matter is not known beforehand. Every set of up to three o
 a hypothesis: it sorts the rows into cells, each with its own Beta-Bernoulli chance. Hypotheses are weighed for each
 action by a prior on their size and by how well they told the rows of that action, given all other rows (Bayesian
 model averaging, Hoeting et al. 1999). Where an event changed, the time of each cell is cut at the moments of change
-as far as that tells its rows better, and only what came after the last cut still holds. All of it is a closed form of
-rows.
+as far as that tells its rows better, and only what came after the last cut still holds; what was not met since the
+world last changed is as doubtful as such changes are frequent. All of it is a closed form of rows.
 """
 
 from __future__ import annotations
@@ -151,9 +151,12 @@ class Events:
         self._cuts = self._latest.changes(mixed)[-CUTS:]
         counts = self._counted()
         rows = self._by_time(counts)
+        aged = (1 + (self._latest.holds[mixed] > 0).sum()) / (2 + len(self)) if len(self._cuts) else 0.0
         shape = 1 + int(self.features[: len(self), 0].max(initial=0)), len(SETS), 2
         places = self._pairs[: len(self)], self._cell[: self._pair.size], self._action[: self._pair.size]
-        self._chances, self._fresh, begun, evidence = _evidence(rows, *places, self._owner[: self._cells.size], shape)
+        self._chances, self._fresh, begun, evidence = _evidence(
+            rows, *places, self._owner[: self._cells.size], aged, shape
+        )
         evidence += _borrowed(evidence) - (PENALTY * SIZE)[:, None]
         weights = np.exp(evidence - evidence.max(axis=1, keepdims=True))
         self._weights = weights / weights.sum(axis=1, keepdims=True)
@@ -171,6 +174,7 @@ class Events:
         best = self._weights[self.features[: len(rows), 0]].argmax(axis=1)
         cells = self._cell[self._pairs[np.arange(len(rows))[:, None], best]]
         held = np.arange(rows.shape[1]) >= begun[cells, [0, 1]][..., None]
+        held &= rows[:, -1:, :1] > 0
         times = (rows[:, None, :, 0] * held).sum(axis=2)
         return np.stack([times, (rows[:, :, 1:].transpose(0, 2, 1) * held).sum(axis=2)], axis=2)
 
@@ -204,14 +208,14 @@ def _borrowed(evidence: Array) -> Array:
 
 @njit(cache=True)
 def _evidence(
-    rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, shape: tuple[int, int, int]
+    rows: Array, pairs: Array, cell: Array, action: Array, owner: Array, aged: float, shape: tuple[int, int, int]
 ) -> tuple[Array, Array, Array, Array]:
     """Chances of reward and of an end in each cell [cells, 2], and in one not met before of each hypothesis [sets, 2]:
     that of its cells on average, and no less than the prior; the part of the time that is behind the last cut of each
     cell [cells, 2]; and by how many nats each hypothesis told the rows of each action [actions + 1, sets, 2].
 
-    ``rows`` [n, parts, 3]: times, rewarded, ended in each part of the time; ``pairs`` [n, sets]: where each is counted;
-    ``cell``, ``action`` of pairs.
+    ``aged``: how likely what has no rows in the last part of the time has changed. ``rows`` [n, parts, 3]: times,
+    rewarded, ended in each part of the time; ``pairs`` [n, sets]: where each is counted; ``cell``, ``action`` of pairs.
     """
     parts = rows.shape[1]
     own, whole = np.zeros((len(cell), parts, 3)), np.zeros((len(owner), parts, 3))
@@ -237,6 +241,8 @@ def _evidence(
             _cut(whole[at], which, now)
             begun[at, which] = now[2]
             chances[at, which] = (now[1] + PRIOR[0]) / (now[0] + PRIOR[0] + PRIOR[1])
+            if whole[at, parts - 1, 0] == 0:
+                chances[at, which] += aged * (0.5 - chances[at, which])
             fresh[owner[at], which] += now[1] / now[0]
     # Most cells are of actions that never pay: what is new is expected to be no worse than before anything was seen.
     return chances, np.maximum(fresh / cells.reshape(-1, 1), PRIOR[0] / (PRIOR[0] + PRIOR[1])), begun, told
