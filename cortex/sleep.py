@@ -116,7 +116,7 @@ def settle(agent: Agent, report: Report, generator: np.random.Generator) -> list
     memory.flush()
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
-    salience = np.array([e.salience.max(initial=0) for e in episodes])
+    salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
     age = np.array([memory.day - e.day for e in episodes], np.float64)
     steps = np.array([len(e.action) for e in episodes])
     gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)

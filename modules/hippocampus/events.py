@@ -76,9 +76,9 @@ class Events:
     def __len__(self) -> int:
         return self._events.size
 
-    def learn(self, features: Array, reward: Array, ended: Array, when: Array) -> None:
+    def learn(self, features: Array, reward: Array, ended: Array, when: Array) -> Array:
         """Count events: ``features`` [B, 9] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule, and
-        ``when`` [B] it was."""
+        ``when`` [B] it was; returns which [B] were never tried before, or came out otherwise."""
         features = features.astype(np.int64)
         events, fresh = self._events.enter(_events(features))
         attempts, new = self._attempts.enter(_attempts(features))
@@ -89,6 +89,7 @@ class Events:
         if len(fresh):
             self._place(events[fresh], features[fresh])
         np.add.at(self.attempts, (features[new, 0], 0), 1)
+        news, mixed = np.isin(np.arange(len(features)), new), set(self._mixed)
         self._latest.enter(events, when, 2 * (reward > 0) + np.asarray(ended, bool))
         for row, (event, attempt) in enumerate(zip(events.tolist(), attempts.tolist(), strict=True)):
             paid = bool(reward[row] > 0)
@@ -96,11 +97,13 @@ class Events:
             times = int(self.counts[event, 0])
             if not _pure(self.counts[event : event + 1])[0]:
                 self._mixed.add(event)
+                news[row] |= event not in mixed
                 self._stale = True
             elif times & (times - 1) == 0 or self._cuts.size:
                 self._stale = True
             self.attempts[features[row, 0], 1] += paid and not self._paid[attempt]
             self._paid[attempt] |= paid
+        return news
 
     def _place(self, events: Array, features: Array) -> None:
         """Say in which cells new events [n] are counted."""

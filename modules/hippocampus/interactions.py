@@ -105,9 +105,9 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.outcomes)
 
-    def learn(self, verb: Array, met: Array, moved: Array, after: Array, when: Array) -> None:
+    def learn(self, verb: Array, met: Array, moved: Array, after: Array, when: Array) -> Array:
         """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3],
-        and ``when`` [B] it was.
+        and ``when`` [B] it was; returns which [B] came out as never before.
 
         Where the agent stepped onto a token, that is taken to be unchanged.
         """
@@ -120,8 +120,11 @@ class Interactions:
         self._latest.enter(at, when, np.array(kinds, np.int64))
         self._usual = room(self._usual, self._exact.size)
         known = set(self.outcomes)
-        for key, outcome in zip(keys, outcomes, strict=True):
-            self.outcomes.setdefault(key, Counter())[outcome] += 1
+        news = np.zeros(len(keys), bool)
+        for row, (key, outcome) in enumerate(zip(keys, outcomes, strict=True)):
+            counts = self.outcomes.setdefault(key, Counter())
+            news[row] = outcome not in counts
+            counts[outcome] += 1
         for key, number in sorted(set(zip(keys, at.tolist(), strict=True))):
             self._changing.discard(key)
             if len(self.outcomes[key]) > 1 and self._latest.holds[number]:
@@ -129,6 +132,7 @@ class Interactions:
             self._put(key, self._now(key, number), anew=key not in known)
         if self._changing or self._followers:
             self._follow()
+        return news
 
     def _put(self, key: Key, outcome: Outcome, anew: bool = False) -> None:
         """Answer an exact key by ``outcome``."""

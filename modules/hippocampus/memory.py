@@ -206,13 +206,15 @@ class Hippocampus:
         rows, bodies = _where(outcome.valid), np.flatnonzero(outcome.valid).tolist()
         when = [self.moments.next(self.day, b) + len(self.unfinished[b].action) * STEP for b in bodies]
         latent, latent_after = percepts[0].latent, percepts[1].latent
-        self.learn(
+        news = self.learn(
             take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
             outcome.terminated[rows], take(after, rows), latent_after[rows], np.array(when, np.int64),
         )  # fmt: skip
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
         salience = 1 - (1 - recall.novelty) * (1 - paid)
+        if news is not None:  # what was known before is worth no room, however much it pays
+            salience[rows] = news
         for b in bodies:
             part = self.unfinished[b]
             if not part.action:
@@ -240,13 +242,13 @@ class Hippocampus:
         after: State,
         latent_after: Array,
         when: Array,
-    ) -> None:
+    ) -> Array | None:
         """Count what one step of n bodies taught, and ``when`` [n] it was: the scenes that followed, the interactions,
-        the events."""
+        the events. Returns as `learn_worlds`."""
         entries = self.scenes.enter(before.code, before.codes, latent)
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
-        self.learn_worlds(before, situation, action, reward, terminated, after, when)
+        return self.learn_worlds(before, situation, action, reward, terminated, after, when)
 
     def learn_worlds(
         self,
@@ -257,17 +259,20 @@ class Hippocampus:
         terminated: Array,
         after: State,
         when: Array,
-    ) -> None:
-        """Count what one step of n bodies taught of their worlds, and ``when`` [n]: the interactions, the events."""
+    ) -> Array | None:
+        """Count what one step of n bodies taught of their worlds, and ``when`` [n]: the interactions, the events.
+        Returns which [n] taught something new; None without a map."""
         if before.place is None or after.place is None:
-            return
+            return None
+        news = np.zeros(len(action), bool)
         for number in sorted(set(situation.tolist())):
             rows = _where(situation == number)
             world, motions = self.enter(number), self.motions(number)
             other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
             places = take(before.place, rows), take(after.place, rows)
             came = reward[rows], terminated[rows], when[rows]
-            world.learn(motions, number, *places, other, action[rows], *came)
+            news[rows] = world.learn(motions, number, *places, other, action[rows], *came)
+        return news
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""

@@ -59,9 +59,9 @@ class World:
         reward: Array,
         terminated: Array,
         when: Array,
-    ) -> None:
-        """Count what one step of n bodies taught, and ``when`` [n] it was. ``other`` [n, R]: which of the senses that
-        are no grid changed."""
+    ) -> Array:
+        """Count what one step of n bodies taught, and ``when`` [n] it was; returns which [n] taught something new.
+        ``other`` [n, R]: which of the senses that are no grid changed."""
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
         told = (changed | terminated | (reward != 0))[:, None]
@@ -75,7 +75,10 @@ class World:
         reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
         rows = np.flatnonzero(((met[:, FRONT] != UNSEEN) & (met_after[:, FRONT] != UNSEEN)) | ~reaches)
         verb, three = motions.verb[action], [FRONT, CARRIED, BEYOND]
-        self.interactions.learn(verb[rows], met[rows][:, three], moved[rows], met_after[rows][:, three], when[rows])
+        news = np.zeros(len(action), bool)
+        news[rows] = self.interactions.learn(
+            verb[rows], met[rows][:, three], moved[rows], met_after[rows][:, three], when[rows]
+        )
         body = np.arange(len(action))
         own = after.cells[body, *(after.pose[:, :2] % after.cells.shape[1]).T]
         front = np.where(reaches & (moved == 0), met_after[:, FRONT], after.cells[body, *after.ahead.T])
@@ -90,7 +93,8 @@ class World:
             met[:, CARRIED],
             _twins(after.cells.reshape(len(action), -1), front.astype(np.int64)),
         ]
-        self.events.learn(np.stack([column.astype(np.int64) for column in event], axis=1), reward, terminated, when)
+        features = np.stack([column.astype(np.int64) for column in event], axis=1)
+        return news | self.events.learn(features, reward, terminated, when)
 
 
 def met_of(before: Place, after: Place, action: Array, motions: Motions) -> tuple[Array, Array, Array]:
