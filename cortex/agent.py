@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex import latent
 from cortex.config import Config
-from cortex.imagination import Imagination
+from cortex.imagination import Imagination, WholeModel
+from cortex.mapped import MappedModel
 from cortex.modules import planner
 from cortex.modules.codebook import Codebook
 from cortex.modules.context import Carry as ContextCarry
@@ -167,18 +169,26 @@ class Agent:
         if len(rows) == 0:
             return plan
         model = self.imagination.model(take(state, rows), recall.situation[rows])
-        found = planner.search(
+        found = self.search(model, habit.prior[rows], settings.simulations)
+        return planner.put(plan, found, rows)
+
+    def search(self, model: MappedModel | WholeModel, prior: Array, simulations: int) -> Plan:
+        """What search finds for the B bodies of ``model``: best-first where scenes can be told apart, and in latents
+        where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing."""
+        settings, (bodies, actions) = self.config.planner, prior.shape
+        if isinstance(model, WholeModel) and latent.fits(model):
+            return latent.search(model, self.habit, simulations, settings.discount)
+        return planner.search(
             model,
             model.roots(),
-            len(rows),
+            bodies,
             actions,
-            habit.prior[rows],
-            simulations=settings.simulations,
+            prior,
+            simulations=simulations,
             discount=settings.discount,
             width=settings.width,
             depth=settings.depth,
         )
-        return planner.put(plan, found, rows)
 
     # The public face; see cortex.face
 

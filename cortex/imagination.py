@@ -30,6 +30,18 @@ class Whole:
     tokens: Array  # [M, N, E]
 
 
+@dataclass(frozen=True, slots=True)
+class Imagined:
+    """What M actions lead to."""
+
+    code: Array  # [M] int64, identity of the scene
+    tokens: Array  # [M, N, E] float32
+    reward: Array  # [M]
+    ended: Array  # [M], 1 where the line ends: the episode does, or what happens is not known
+    novelty: Array  # [M], chance that this is wrong; 1 where nothing is known
+    bonus: Array  # [M], worth of finding out
+
+
 class Imagination:
     """What would happen, by memory first and by the learned model second.
 
@@ -95,10 +107,18 @@ class WholeModel:
     def __init__(self, parts: Imagination, state: State, situation: Array) -> None:
         self.parts, self.state = parts, state
         memory = parts.hippocampus
-        self.top = max(memory.largest_reward / (1 - memory.discount), parts.novelty)
+        most = memory.largest_reward / (1 - memory.discount)
+        self.top, self.unit = max(most, parts.novelty), max(most, 1.0)  # unit: the worth that a habit calls 1
         self.stirs = memory.stirs(
             int(situation[0])
         )  # where nothing is known, what moved the agent elsewhere shows where it is
+
+    @property
+    def foretells(self) -> bool:
+        """Whether the learned model may be asked. Where scenes have maps it learned to read these, and is silent while
+        the agent is not found in a view."""
+        parts, count = self.parts, self.state.scene.tokens.shape[1]
+        return bool(parts.trust > 0 and parts.world_model.nights and parts.world_model.focus == count)
 
     def roots(self) -> Whole:
         """One node a body: the present."""
@@ -110,8 +130,17 @@ class WholeModel:
     def expand(self, nodes: Whole) -> Expansion:
         count, actions = len(nodes.root), self.parts.actions
         parent, action = np.repeat(np.arange(count), actions), np.tile(np.arange(actions), count)
-        code, tokens = nodes.code[parent].copy(), nodes.tokens[parent].copy()
-        reward, end, novelty = np.zeros(len(parent)), np.zeros(len(parent)), np.ones(len(parent))
+        told = self.imagine(nodes.code[parent], nodes.tokens[parent], action)
+        key, reward, ended, novelty, bonus = (
+            column.reshape(count, actions) for column in (told.code, told.reward, told.ended, told.novelty, told.bonus)
+        )
+        children = Whole(nodes.root[parent], told.code, told.tokens)
+        return Expansion(children, key, reward, ended, novelty, bonus, np.zeros_like(reward), key)
+
+    def imagine(self, code: Array, tokens: Array, action: Array) -> Imagined:
+        """What actions [M] do in the scenes of ``code`` [M] and ``tokens`` [M, N, E]."""
+        code, tokens = code.copy(), tokens.copy()
+        reward, end, novelty = np.zeros(len(code)), np.zeros(len(code)), np.ones(len(code))
 
         scenes = self.parts.hippocampus.scenes
         told = [scenes.predict(c, a) for c, a in zip(code.tolist(), action.tolist(), strict=True)]
@@ -123,25 +152,17 @@ class WholeModel:
             code[known] = [scenes.identity[entry] for entry in entries]
             tokens[known] = self.parts.codebook.decode(codes)
         unknown = np.flatnonzero(novelty > 0)
-        model = self.parts.world_model
-        # Where scenes have maps the model learned to read these, and is silent while the agent is not found in a view.
-        if self.parts.trust > 0 and model.nights and model.focus == tokens.shape[1] and len(unknown):
-            guess = model(tokens[unknown], action[unknown])
+        if self.foretells and len(unknown):
+            guess = self.parts.world_model(tokens[unknown], action[unknown])
             sure = guess.uncertainty <= self.parts.trust
             rows = unknown[sure]
             tokens[rows], reward[rows], end[rows] = guess.focus[sure], guess.reward[sure], guess.end[sure]
             novelty[rows] = guess.uncertainty[sure]
             code[rows] = identity(tokens[rows])
-        shape = (count, actions)
         opaque = novelty >= OPAQUE
         ended = (opaque | (end >= LIKELY)).astype(float)
-        children = Whole(nodes.root[parent], code, tokens)
-        return Expansion(
-            children, code.reshape(shape), reward.reshape(shape), ended.reshape(shape),
-            np.where(opaque, 1.0, novelty).reshape(shape),
-            (self.parts.novelty * np.where(opaque, novelty, 0)).reshape(shape) * self.stirs, np.zeros(shape),
-            code.reshape(shape),
-        )  # fmt: skip
+        bonus = self.parts.novelty * np.where(opaque, novelty, 0) * self.stirs[action]
+        return Imagined(code, tokens, reward, ended, np.where(opaque, 1.0, novelty), bonus)
 
 
 def identity(tokens: Array) -> Array:

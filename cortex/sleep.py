@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex.mapped import FOCUS, Mapped, MappedModel, focus_tokens
-from cortex.modules import habit, planner, world_model
+from cortex.modules import habit, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.replay import moments, relearn
@@ -230,19 +230,10 @@ def search_again(
 
 
 def _search(agent: Agent, chosen: Remembered) -> Lessons:
-    settings, actions, bodies = agent.config.planner, agent.motor.actions, len(chosen.old)
+    actions, bodies = agent.motor.actions, len(chosen.old)
+    even = np.full((bodies, actions), 1 / actions, np.float32)
     model = agent.imagination.calm().model(chosen.state, chosen.situation)
-    plan = planner.search(
-        model,
-        model.roots(),
-        bodies,
-        actions,
-        np.full((bodies, actions), 1 / actions, np.float32),
-        simulations=max(1, settings.simulations),
-        discount=settings.discount,
-        width=settings.width,
-        depth=settings.depth,
-    )
+    plan = agent.search(model, even, max(1, agent.config.planner.simulations))
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     scene, found = chosen.state.scene, plan.steps > 0
     return Lessons(scene, plan.weights, plan.best, value, found, plan.known, chosen.old, chosen.probe)

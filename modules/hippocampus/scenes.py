@@ -33,6 +33,7 @@ class Scenes:
         self.identity: list[int] = []
         self.follows: dict[tuple[int, int], Counter[int]] = {}
         self.ends: dict[tuple[int, int], Array] = {}
+        self.steps = 0
 
     def __len__(self) -> int:
         return len(self.entry)
@@ -58,11 +59,17 @@ class Scenes:
     def learn(self, before: Array, action: Array, reward: Array, ended: Array, after: Array) -> None:
         """Count what followed: entries ``before`` and ``after``, ``action``, ``reward`` and whether the game ended
         there; all [n]."""
+        self.steps += len(before)
         for i, key in enumerate(zip(before.tolist(), action.tolist(), strict=True)):
             if key not in self.follows:
                 self.follows[key], self.ends[key] = Counter(), np.zeros(3)
             self.follows[key][int(after[i])] += 1
             self.ends[key] += (1, reward[i], ended[i])
+
+    @property
+    def repeated(self) -> float:
+        """Share of the steps that did what had been done before in exactly the same scene."""
+        return 1 - len(self.follows) / max(1, self.steps, len(self.follows))
 
     def credit(self, code: Array, action: Array, returns: Array, row: int) -> None:
         """What an episode's actions led to: ``code``, ``action`` and discounted ``returns`` [T] of memory ``row``."""
