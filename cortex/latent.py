@@ -14,7 +14,7 @@ from cortex.modules.habit import HabitPolicy
 from cortex.types import Array, Plan, Scene
 
 ENOUGH = 16
-"""Most simulations of a decision. Each round of them waits for the networks, and more gained nothing on CartPole-v1."""
+"""Most simulations of a decision, since each round of them waits for the networks; CartPole-v1 needs no more."""
 COME_BACK = 0.05
 """Share of steps that repeat an action in the same scene, from which scenes count as coming back."""
 LEAST = 1e-6
