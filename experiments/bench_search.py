@@ -2,7 +2,7 @@
 
 The model is a residual network over latents of 64 numbers with 128 hidden units and heads for reward, value and prior.
 Ours is searched phase by phase, the candidates of a round of halving in one batch, the network in numpy; mctx is
-compiled as a whole by JAX. The least of many decisions counts, the two sides taking turns, both by the clock on the wall
+compiled as a whole by JAX. The least of many decisions counts, the two sides taking turns, both by the clock
 and by the processor time of all threads, which other work on the machine disturbs less and which leaves out what one
 thread waits for another. Without JAX ours is timed alone: pip install -e '.[bench]' -c constraints.txt.
 """
