@@ -104,7 +104,8 @@ class Agent:
         codes, sensed = sensed.codes, self.steady(sensed)
         situation = self.hippocampus.recognise(sensed.codes, sensed.percept.latent, first, carry.situation)
         motions = self.imagination.motions(situation[0])
-        context, state = self.context(carry.context, sensed, first, motions)
+        around = int(self.habit.nights) > 0  # before, nobody asks what is around
+        context, state = self.context(carry.context, sensed, first, motions, around)
         recall = self.hippocampus.recall(sensed.percept, situation)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(state.scene, state.latent)
@@ -118,7 +119,8 @@ class Agent:
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
         sensed, first = self.steady(outcome.sensed), np.zeros(len(action), bool)
-        carry = replace(trace.carry.context, action=action)
+        carry = trace.carry.context
+        carry = carry if carry.action is action else replace(carry, action=action)
         motions = self.imagination.motions(trace.recall.situation[0])
         _, after = self.context(carry, sensed, first, motions, around=False)
         percepts, codes = (trace.sensed.percept, sensed.percept), (trace.codes, outcome.sensed.codes)
@@ -168,7 +170,8 @@ class Agent:
         rows = np.flatnonzero(wanted) if settings.simulations > 0 else np.zeros(0, np.int64)
         if len(rows) == 0:
             return plan
-        model = self.imagination.model(take(state, rows), recall.situation[rows])
+        whole = state if len(rows) == bodies else take(state, rows)
+        model = self.imagination.model(whole, recall.situation[rows])
         found = self.search(model, habit.prior[rows], settings.simulations)
         return planner.put(plan, found, rows)
 

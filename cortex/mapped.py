@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -12,7 +12,7 @@ from cortex.modules.context import front_of, has_passed, signature
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.worlds import LEAPT
 from cortex.modules.planner import Expansion
-from cortex.types import UNSEEN, Array, Place, Vocabulary
+from cortex.types import UNSEEN, Array, Place, Vocabulary, take
 
 if TYPE_CHECKING:
     from cortex.imagination import Imagination
@@ -40,14 +40,6 @@ class Mapped:
     carried: Array  # [M]
     cell: Array  # [M, CHANGES] flat index of a changed cell, -1 for none
     code: Array  # [M, CHANGES] what is there now
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What each action at each node led to; only what is picked becomes a scene."""
-
-    nodes: tuple[Array, ...]  # the columns of `Mapped` before
-    told: tuple[Array, Array, Array]  # [M * A] how it moved, [M * A, 3] codes reached, carried and behind before, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +87,7 @@ class MappedModel:
         self.hope = self.world.events.hope(self.motions.verb)
         told = self.motions.go, self.motions.turn, self.motions.reach, self.motions.facing, self.motions.turns
         self.body = tuple(map(np.ascontiguousarray, told))
+        self.verb = np.asarray(self.motions.verb, np.int64)
         self.about = np.column_stack([place.mission, situation]).astype(np.int64)
 
     def roots(self) -> Mapped:
@@ -103,8 +96,8 @@ class MappedModel:
         none = np.full((bodies, CHANGES), -1, np.int64)
         return Mapped(np.arange(bodies), self.place.pose, self.place.carried.astype(np.int64), none, none)
 
-    def pick(self, children: Followed, rows: Array) -> Mapped:
-        return Mapped(*_pick(self.cells, self.size, self.body, children.nodes, children.told, rows))
+    def pick(self, children: Mapped, rows: Array) -> Mapped:
+        return take(children, rows)
 
     def place_at(self, nodes: Mapped) -> Place:
         """The maps that imagined nodes stand for, one each."""
@@ -118,49 +111,45 @@ class MappedModel:
         return Place(cells.reshape(shape), nodes.pose, ahead, carried, mission, passed)
 
     def expand(self, nodes: Mapped) -> Expansion:
-        parts, count, actions = self.parts, len(nodes.root), self.parts.actions
-        action, verb = np.tile(np.arange(actions), count), np.tile(self.motions.verb, count)
+        parts, shape = self.parts, (len(nodes.root), self.parts.actions)
         scene = nodes.root, nodes.pose, nodes.carried, nodes.cell, nodes.code
-        met, under, reaches, turns = _meet(self.cells, self.size, self.body, scene)
+        verb, met, under = _meet(self.cells, self.size, self.body, scene, self.verb)
 
         went, after, novelty = self.world.interactions.predict(verb, met)
-        learned = self._learned(nodes.root.repeat(actions), action, met, under, novelty > 0)
+        learned = self._learned(nodes.root, met, under, novelty > 0)
         if learned is not None:
             rows = learned.rows
             went[rows], after[rows, 0], after[rows, 1] = learned.moved, learned.front, learned.carried
             novelty[rows] = learned.uncertainty
-        went[turns | ~reaches], novelty[turns], after[turns] = 0, 0, met[turns]
-        lost = (met[:, 0] == UNSEEN) & reaches  # what an unseen cell does cannot be imagined
 
         told = went, met, after
         maps = self.cells, self.counts, self.place.passed
-        event, ahead, sign, key, full, passed = _follow(maps, self.size, self.body, scene, verb, self.about, told)
+        event, front, sign, key, lost, stops, passed, scenes = _follow(
+            maps, self.size, self.body, scene, verb, self.about, told, novelty
+        )
         chance, end, untried = self.world.events.predict(event)
         _go_on(passed, chance, end)
         chance[event[:, FRONT] == UNSEEN] = 0  # what is not seen yet promises to be seen, no more
-        worth = np.full(len(action), self.worth)
+        worth = np.full(len(verb), self.worth)
         if learned is not None:
             rows = np.flatnonzero(untried[learned.rows])
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
-        stops = lost | full | (novelty >= OPAQUE)
         curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
-        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, ahead, curious)
-
-        shape = (count, actions)
+        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, curious)
         return Expansion(
-            Followed(scene, told), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
+            Mapped(*scenes), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
             novelty.reshape(shape), bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
         )  # fmt: skip
 
-    def _learned(self, root: Array, action: Array, met: Array, under: Array, unknown: Array) -> Learned | None:
+    def _learned(self, root: Array, met: Array, under: Array, unknown: Array) -> Learned | None:
         """What the cortex foretells at the rows that memory does not know, where its members agree."""
         rows = np.flatnonzero(unknown & (met[:, 0] != UNSEEN)) if self.known is not None else np.zeros(0, np.int64)
         if self.known is None or not len(rows):
             return None
-        root = root[rows]
-        asked = np.column_stack([action[rows], met[rows, :2], under[rows], self.place.mission[root]])
+        root, action = root[rows // self.parts.actions], rows % self.parts.actions
+        asked = np.column_stack([action, met[rows, :2], under[rows], self.place.mission[root]])
 
         def ask(new: Array) -> Array:
             focus = focus_tokens(self.parts.codebook, asked[new, 1:4], self.words[root[new]])
@@ -182,26 +171,25 @@ class MappedModel:
 
 @njit(cache=True)
 def _meet(
-    cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...]
-) -> tuple[Array, Array, Array, Array]:
-    """Each action at each node: codes reached, carried and behind [M * A, 3], code under the agent; whether it reaches
-    a cell, whether it only turns."""
-    (_, _, reach, _, turns), (root, pose, carried, cell, code) = body, nodes
+    cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...], verb: Array
+) -> tuple[Array, Array, Array]:
+    """Each action at each node: its verb [M * A], codes reached, carried and behind [M * A, 3], code under the
+    agent."""
+    (_, _, reach, _, _), (root, pose, carried, cell, code) = body, nodes
     actions = reach.shape[1]
-    met, under = np.zeros((len(root) * actions, 3), np.int64), np.zeros(len(root) * actions, np.int64)
-    reaches, still = np.zeros(len(met), np.bool_), np.zeros(len(met), np.bool_)
+    rows = len(root) * actions
+    verbs, met, under = np.empty(rows, np.int64), np.zeros((rows, 3), np.int64), np.empty(rows, np.int64)
     for node in range(len(root)):
         known, changed, now = cells[root[node]], cell[node], code[node]
-        here, heading = (pose[node, 0], pose[node, 1]), pose[node, 2]
-        ground = look(known, changed, now, _flat(*here, size))
+        row, column, heading = pose[node, 0], pose[node, 1], pose[node, 2]
+        ground = look(known, changed, now, _flat(row, column, size))
         for action in range(actions):
-            row, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
-            under[row], met[row, 1], still[row] = ground, carried[node], turns[heading, action]
-            reaches[row] = down != 0 or right != 0
-            if reaches[row]:
-                met[row, 0] = look(known, changed, now, _flat(here[0] + down, here[1] + right, size))
-                met[row, 2] = look(known, changed, now, _flat(here[0] + 2 * down, here[1] + 2 * right, size))
-    return met, under, reaches, still
+            at, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
+            verbs[at], under[at], met[at, 1] = verb[action], ground, carried[node]
+            if down != 0 or right != 0:
+                met[at, 0] = look(known, changed, now, _flat(row + down, column + right, size))
+                met[at, 2] = look(known, changed, now, _flat(row + 2 * down, column + 2 * right, size))
+    return verbs, met, under
 
 
 @njit(cache=True)
@@ -213,35 +201,68 @@ def _follow(
     verb: Array,
     about: Array,
     told: tuple[Array, Array, Array],
-) -> tuple[Array, ...]:
-    """What follows when each action at each node moves the agent and makes other codes of those it met, as `Followed`
-    has it: events, codes in front, signs, keys, whether too much changed, whether that has come to no end before."""
+    novelty: Array,
+) -> tuple[Any, ...]:
+    """What follows when each action at each node moves the agent and makes other codes of those it met: events, codes
+    in front, signs, keys, whether it reaches what was never seen, whether the line stops, whether that has come to no
+    end before, and the columns of `Mapped`.
+
+    ``told``: how it moved [M * A], codes reached, carried and behind before and after [M * A, 3]; put right, as is how
+    novel it is, where the action reaches nothing or only turns the agent."""
     cells, counts, passed = maps
-    (_, _, reach, facing, _), (root, pose, carried, cell, code), (went, met, after) = body, nodes, told
-    actions = reach.shape[1]
-    events, front, sign = np.zeros((len(met), 9), np.int64), np.zeros(len(met), np.int64), np.zeros(len(met), np.int64)
-    key, full, been = np.zeros(len(met), np.int64), np.zeros(len(met), np.bool_), np.zeros(len(met), np.bool_)
-    to, changed, now = np.zeros(3, np.int64), np.zeros(CHANGES, np.int64), np.zeros(CHANGES, np.int64)
+    (go, turn, reach, facing, turns), (root, pose, carried, cell, code), (went, met, after) = body, nodes, told
+    actions, rows = reach.shape[1], len(met)
+    events, front, sign = np.empty((rows, 9), np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
+    key, lost, stops = np.empty(rows, np.int64), np.empty(rows, np.bool_), np.empty(rows, np.bool_)
+    been = np.empty(rows, np.bool_)
+    roots, poses, carries = np.empty(rows, np.int64), np.empty((rows, 3), np.int64), np.empty(rows, np.int64)
+    new_cell, new_code = np.full((rows, CHANGES), -1), np.full((rows, CHANGES), -1)
     for node in range(len(root)):
-        known, before = cells[root[node]], (pose[node], cell[node], code[node])
+        known, mission, situation = cells[root[node]], about[root[node], 0], about[root[node], 1]
+        top, left, heading = pose[node, 0], pose[node, 1], pose[node, 2]
         for action in range(actions):
-            row, heading = node * actions + action, pose[node, 2]
-            full[row] = _become(known, size, body, before, action, (went, met, after), row, (to, changed, now))
-            front[row] = look(known, changed, now, _flat(to[0] + facing[to[2], 0], to[1] + facing[to[2], 1], size))
-            acts = reach[heading, action, 0] != 0 or reach[heading, action, 1] != 0
+            row, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
+            changed, now, acts = new_cell[row], new_code[row], down != 0 or right != 0
+            for slot in range(CHANGES):
+                if cell[node, slot] < 0:
+                    break
+                changed[slot], now[slot] = cell[node, slot], code[node, slot]
+            if not acts:
+                went[row] = 0
+            if turns[heading, action]:
+                went[row], novelty[row] = 0, 0
+                after[row, 0], after[row, 1], after[row, 2] = met[row, 0], met[row, 1], met[row, 2]
+            place = _flat(top + down, left + right, size)
+            there, where, to = top, left, turn[heading, action]
+            if went[row] == LEAPT:
+                spot = _like(known, place, met[row, 0])
+                there, where = spot // size, spot % size
+            elif went[row]:
+                there, where = top + go[heading, action, 0], left + go[heading, action, 1]
+            full = change(known, changed, now, place, met[row, 0], after[row, 0])
+            if met[row, 2] != after[row, 2]:
+                behind = _flat(top + 2 * down, left + 2 * right, size)
+                full = change(known, changed, now, behind, met[row, 2], after[row, 2]) or full
+
+            lost[row] = acts and met[row, 0] == UNSEEN  # what an unseen cell does cannot be imagined
+            stops[row] = lost[row] or full or novelty[row] >= OPAQUE
+            front[row] = look(known, changed, now, _flat(there + facing[to, 0], where + facing[to, 1], size))
             events[row, 0], events[row, 1] = verb[row], went[row] > 0
-            events[row, 2] = look(known, changed, now, _flat(to[0], to[1], size))
+            events[row, 2] = look(known, changed, now, _flat(there, where, size))
             events[row, 3] = after[row, 0] if acts and not went[row] else front[row]
             events[row, 4], events[row, 7] = after[row, 1], carried[node]
-            events[row, 5], events[row, 6] = about[root[node], 0], about[root[node], 1]
+            events[row, 5], events[row, 6] = mission, situation
             events[row, 8] = twin(known, counts[root[node]], changed, now, events[row, 3])
-            sign[row] = signature(to[0] % size, to[1] % size, to[2], after[row, 1], front[row])
+            sign[row] = signature(_wrap(there, size), _wrap(where, size), to, after[row, 1], front[row])
             been[row] = has_passed(passed[root[node]], sign[row], action)
             key[row] = sign[row] * NAMES[3]
             for slot in range(CHANGES):
-                if changed[slot] >= 0:
-                    key[row] += ((changed[slot] * NAMES[0]) ^ (now[slot] * NAMES[1])) * NAMES[2]
-    return events, front, sign, key, full, been
+                if changed[slot] < 0:
+                    break
+                key[row] += ((changed[slot] * NAMES[0]) ^ (now[slot] * NAMES[1])) * NAMES[2]
+            roots[row], carries[row] = root[node], after[row, 1]
+            poses[row, 0], poses[row, 1], poses[row, 2] = there, where, to
+    return events, front, sign, key, lost, stops, been, (roots, poses, carries, new_cell, new_code)
 
 
 @njit(cache=True)
@@ -252,55 +273,6 @@ def _go_on(passed: Array, chance: Array, end: Array) -> None:
         if passed[row]:
             chance[row] = max(chance[row] - end[row], 0.0)
             end[row] = 0.0
-
-
-@njit(cache=True)
-def _pick(
-    cells: Array,
-    size: int,
-    body: tuple[Array, ...],
-    nodes: tuple[Array, ...],
-    told: tuple[Array, Array, Array],
-    rows: Array,
-) -> tuple[Array, ...]:
-    """The scenes, as in `Mapped`, at ``rows`` [n] of what `_follow` was told."""
-    (root, pose, _, cell, code), actions = nodes, body[0].shape[1]
-    new_root, new_pose, carried = np.empty(len(rows), np.int64), np.empty((len(rows), 3), np.int64), told[2][rows, 1]
-    new_cell, new_code = np.empty((len(rows), CHANGES), np.int64), np.empty((len(rows), CHANGES), np.int64)
-    for i, row in enumerate(rows):
-        node, scene = row // actions, (new_pose[i], new_cell[i], new_code[i])
-        new_root[i] = root[node]
-        _become(cells[root[node]], size, body, (pose[node], cell[node], code[node]), row % actions, told, row, scene)
-    return new_root, new_pose, carried, new_cell, new_code
-
-
-@njit(cache=True)
-def _become(
-    known: Array,
-    size: int,
-    body: tuple[Array, ...],
-    before: tuple[Array, Array, Array],
-    action: int,
-    told: tuple[Array, Array, Array],
-    row: int,
-    scene: tuple[Array, Array, Array],
-) -> bool:
-    """Write into ``scene`` the pose and the changed cells that follow from those ``before``; True where too much
-    changed."""
-    (go, turn, reach, _, _), (pose, cell, code), (went, met, after), (to, changed, now) = body, before, told, scene
-    for slot in range(CHANGES):
-        changed[slot], now[slot] = cell[slot], code[slot]
-    down, right = reach[pose[2], action, 0], reach[pose[2], action, 1]
-    place = _flat(pose[0] + down, pose[1] + right, size)
-    to[0], to[1], to[2] = pose[0], pose[1], turn[pose[2], action]
-    if went[row] == LEAPT:
-        there = _like(known, place, met[row, 0])
-        to[0], to[1] = there // size, there % size
-    elif went[row]:
-        to[0], to[1] = pose[0] + go[pose[2], action, 0], pose[1] + go[pose[2], action, 1]
-    full = change(known, changed, now, place, met[row, 0], after[row, 0])
-    behind = _flat(pose[0] + 2 * down, pose[1] + 2 * right, size)
-    return change(known, changed, now, behind, met[row, 2], after[row, 2]) or full
 
 
 @njit(cache=True)
@@ -338,13 +310,22 @@ def _weigh(
 @njit(cache=True)
 def _flat(row: int, column: int, size: int) -> int:
     """The flat index of a place on a map that wraps around."""
-    return (row % size) * size + column % size
+    return _wrap(row, size) * size + _wrap(column, size)
+
+
+@njit(cache=True)
+def _wrap(at: int, size: int) -> int:
+    """A row or column of a map that wraps around; most lie on it, and a division is slow."""
+    return at if 0 <= at < size else at % size
 
 
 @njit(cache=True)
 def look(known: Array, cell: Array, code: Array, at: int) -> int:
-    """The code at ``at`` of the map ``known`` [S * S] on which ``cell`` [CHANGES] show ``code`` [CHANGES] now."""
+    """The code at ``at`` of the map ``known`` [S * S] on which ``cell`` [CHANGES], -1 from the first that is free, show
+    ``code`` [CHANGES] now."""
     for slot in range(CHANGES):
+        if cell[slot] < 0:
+            break
         if cell[slot] == at:
             return int(code[slot])
     return int(known[at])
@@ -367,8 +348,9 @@ def twin(known: Array, counts: Array, cell: Array, code: Array, of: int) -> bool
         return False
     count = counts[of] if of < len(counts) else 0
     for slot in range(CHANGES):
-        if cell[slot] >= 0:
-            count += int(code[slot] == of) - int(known[cell[slot]] == of)
+        if cell[slot] < 0:
+            break
+        count += int(code[slot] == of) - int(known[cell[slot]] == of)
     return bool(count > 1)
 
 

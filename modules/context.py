@@ -60,6 +60,16 @@ class Carry:
     passed: Array  # [B, PASSED] int64, see `Place`
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How a view lies on the map of one with these motions."""
+
+    motions: Motions
+    own: Array  # [n] bool, the cell in which the agent stands
+    offset: Array  # [4, n, P] int64, from the agent to each cell on the map, by heading
+    body: tuple[Array, ...]  # where it goes and turns, what is only a turn, by heading and action; what bars the way
+
+
 class Context:
     """Short-term memory for scenes of one layout.
 
@@ -90,10 +100,13 @@ class Context:
         apart = np.abs(self.view[:, None] - self.view[None]).sum(axis=2)
         self.beside = np.argsort(apart != 1, axis=1, kind="stable")[:, :4]  # up to four neighbours of each cell
         self.touches = np.take_along_axis(apart == 1, self.beside, axis=1)
+        self.near = self.beside, self.touches
         self.window = window[np.lexsort((window[:, 1], window[:, 0], np.abs(window).sum(axis=1)))]
         self.tokens = min(tokens, len(self.window))
         self.around = np.einsum("hij,nj->hni", TURN, self.window)  # the window on the map, by heading
         self.names = np.random.default_rng(0).integers(1, 2**62, (2, max(1, len(layout.modality))), dtype=np.int64) | 1
+        self._sight: Sight | None = None
+        self._latest: tuple[Carry, Sensed, Motions, tuple[Carry, State]] | None = None
 
     def initial(self, bodies: int) -> Carry:
         """Short-term memory before the first step of ``bodies`` bodies."""
@@ -114,6 +127,22 @@ class Context:
     ) -> tuple[Carry, State]:
         """One step; ``first`` [B] says which bodies begin an episode. Without ``around`` the scene stays as it is, even
         where there is a map."""
+        if first.any() or not self._known(carry, sensed, motions):
+            self._latest = carry, sensed, motions, self._step(carry, sensed, first, motions)
+        assert self._latest is not None
+        carry, state = self._latest[-1]
+        if not around or state.place is None:
+            return carry, state
+        return carry, replace(state, scene=self.surroundings(state.place, state.codes, motions))
+
+    def _known(self, carry: Carry, sensed: Sensed, motions: Motions) -> bool:
+        """Whether this was asked just before: what is observed after one step is what the next one begins with."""
+        if self._latest is None:
+            return False
+        told, seen, body, _ = self._latest
+        return carry is told and sensed is seen and motions is body
+
+    def _step(self, carry: Carry, sensed: Sensed, first: Array, motions: Motions) -> tuple[Carry, State]:
         scene, codes = sensed.scene, sensed.codes
         fresh = first | (self.length == 0)
         decay = np.where(fresh, 0.0, self.decay).astype(np.float32)[:, None]
@@ -126,7 +155,6 @@ class Context:
         fresh |= carry.frame != motions.frame
         carry, place = self._map(carry, codes, fresh, motions)
         carry, place = self._note(carry, place, fresh)
-        scene = self.surroundings(place, codes, motions) if around else scene
         return carry, State(trace, scene, code, codes, place)
 
     def scene(self, codes: Array) -> Scene:
@@ -136,62 +164,45 @@ class Context:
 
     def _map(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
         """Where am I, and what does the map say now."""
-        if not motions.along:
-            return self._stay(carry, codes, fresh, motions)
-        body = np.arange(len(codes))
         cells, seen = carry.cells.copy(), carry.seen.copy()
         cells[fresh], seen[fresh] = UNSEEN, 0
-        middle = np.array([self.size // 2, self.size // 2, 0])
-        pose = np.where(fresh[:, None], middle, carry.pose)
-        view = codes[:, self.grid]
-        own = (self.view == motions.own).all(axis=1)
-
-        shown = (view != UNSEEN) & ~own
-        smooth = (view[:, :, None] == view[:, self.beside]) & shown[:, self.beside] & self.touches
-        new = np.where(smooth.any(axis=2), SMOOTH, ROUGH)
-
-        still = self._fit(cells, pose, view, shown, new, motions)
-        moved_pose = moved(pose, carry.action, motions)
-        ahead = cells[body, *((pose[:, :2] + motions.go[pose[:, 2], carry.action]) % self.size).T]
-        known = np.minimum(ahead, len(motions.blocked) - 1)
-        chance = np.where(ahead < len(motions.blocked), motions.blocked[known], 0.5)
-        walks = ~motions.turns[pose[:, 2], carry.action] & ~fresh
-        odds = np.where(walks, np.log(1 - chance) - np.log(chance), TURNS)
-        went = ~fresh & (carry.action >= 0) & (self._fit(cells, moved_pose, view, shown, new, motions) + odds > still)
-        pose = np.where(went[:, None], moved_pose, pose)
-        if motions.shown:
-            told = view[:, own] == motions.selves
-            pose[:, 2] = np.where(told.any(axis=1), told.argmax(axis=1), pose[:, 2])
-            for lost in np.flatnonzero(self._unlike(cells, pose, view, shown, motions) > STRANGE):
-                pose[lost, :2], found = self._find(cells[lost], view[lost], shown[lost], motions)
-                cells[lost] = np.where(found, cells[lost], UNSEEN)
-
-        at = self._at(pose, self.view[~own], motions)  # [B, cells, P]
-        shown = view[:, ~own]
-        rows, columns = np.nonzero(shown != UNSEEN)
-        cells[rows, *at[rows, columns].T] = shown[rows, columns]
-        seen[rows, *at[rows, columns].T] = carry.clock[rows]
+        view = codes[:, self.grid].astype(np.int32, order="C")
+        sight = self._sight_of(motions)
+        if not motions.along:
+            pose = _stand(cells, seen, view, self.view, motions.selves, carry.pose, carry.clock)
+        else:
+            middle = np.array([self.size // 2, self.size // 2, 0])
+            pose = np.where(fresh[:, None], middle, carry.pose)
+            pose = _walk(cells, view, sight.offset, sight.own, self.near, sight.body, pose, carry.action, fresh)
+            if motions.shown:
+                self._recognise(cells, view, sight, pose)
+            _draw(cells, seen, view, sight.offset, sight.own, pose, carry.clock)
         carry = replace(carry, cells=cells, seen=seen, pose=pose, frame=np.full(len(codes), motions.frame))
-        if (carry.clock >= max(1, self.length)).any():
+        if motions.along and (carry.clock >= max(1, self.length)).any():
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
         return carry, self._place(cells, pose, codes, motions)
 
-    def _stay(self, carry: Carry, codes: Array, fresh: Array, motions: Motions) -> tuple[Carry, Place]:
-        """The same in a view that stays: I am where I show; the map holds what I hid before I stood there."""
-        body, view = np.arange(len(codes)), codes[:, self.grid]
-        cells, seen = carry.cells.copy(), carry.seen.copy()
-        cells[fresh], seen[fresh] = UNSEEN, 0
-        mine = (view[..., None] == motions.selves[motions.selves != UNSEEN]).any(axis=2)
-        at = mine.argmax(axis=1)
-        heading = (view[body, at][:, None] == motions.selves).argmax(axis=1)
-        found = np.concatenate([self.view[at], heading[:, None]], axis=1)
-        pose = np.where(mine.any(axis=1)[:, None], found, carry.pose)
-        shown = (view != UNSEEN) & ~mine
-        rows, columns = np.nonzero(shown)
-        cells[rows, *self.view[columns].T] = view[rows, columns]
-        seen[rows, *self.view[columns].T] = carry.clock[rows]
-        carry = replace(carry, cells=cells, seen=seen, pose=pose, frame=np.full(len(codes), motions.frame))
-        return carry, self._place(cells, pose, codes, motions)
+    def _sight_of(self, motions: Motions) -> Sight:
+        """How the view lies on the map; kept for as long as the body schema stays."""
+        if self._sight is None or self._sight.motions is not motions:
+            offset = np.einsum("hij,nj->hni", TURN, self.view - motions.own)
+            # What the agent looks like says nothing of how its view is turned.
+            offset = np.ascontiguousarray(np.repeat(offset[:1], 4, axis=0) if motions.shown else offset)
+            blocked = motions.blocked.astype(np.float64)
+            body = tuple(map(np.ascontiguousarray, (motions.go, motions.turn, motions.turns, blocked)))
+            self._sight = Sight(motions, (self.view == motions.own).all(axis=1), offset, body)
+        return self._sight
+
+    def _recognise(self, cells: Array, view: Array, sight: Sight, pose: Array) -> None:
+        """Take the heading from what the agent looks like, and look for it where the map says otherwise than the view;
+        ``pose`` [B, 3] and ``cells`` are changed."""
+        motions = sight.motions
+        told = view[:, sight.own] == motions.selves
+        pose[:, 2] = np.where(told.any(axis=1), told.argmax(axis=1), pose[:, 2])
+        for lost in np.flatnonzero(_unlike(cells, view, sight.offset, sight.own, pose) > STRANGE):
+            shown = (view[lost] != UNSEEN) & ~sight.own
+            pose[lost, :2], found = self._find(cells[lost], view[lost], shown, motions)
+            cells[lost] = np.where(found, cells[lost], UNSEEN)
 
     def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:
         carried = np.zeros(len(codes), np.int64) if motions.held < 0 else codes[:, motions.held]
@@ -205,19 +216,6 @@ class Context:
         _note(passed, sign_of(place), np.where(fresh, -1, carry.action))
         return replace(carry, passed=passed), replace(place, passed=passed)
 
-    def _fit(self, cells: Array, pose: Array, view: Array, shown: Array, new: Array, motions: Motions) -> Array:
-        """Log likelihood [B] of the view if the agent stood at ``pose``."""
-        at = self._at(pose, self.view, motions)
-        told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
-        score = np.where(told == UNSEEN, new, np.where(told == view, MATCH, MISMATCH))
-        return np.asarray((score * shown).sum(axis=1))
-
-    def _unlike(self, cells: Array, pose: Array, view: Array, shown: Array, motions: Motions) -> Array:
-        """How many cells [B] of the view are not what the map says of them, if the agent stands at ``pose``."""
-        at = self._at(pose, self.view, motions)
-        told = cells[np.arange(len(cells))[:, None], at[..., 0], at[..., 1]]
-        return np.asarray(((told != UNSEEN) & (told != view) & shown).sum(axis=1))
-
     def _find(self, cells: Array, view: Array, shown: Array, motions: Motions) -> tuple[Array, bool]:
         """Where on the map [S, S] a ``view`` [n] that does not turn is seen from, and whether it is known there."""
         places = np.argwhere(cells != UNSEEN)  # it stands on what it has seen
@@ -229,11 +227,6 @@ class Context:
         score = np.where(other.sum(axis=1) <= CHANGED, alike @ rare + MISMATCH * other.sum(axis=1), -np.inf)
         known = score.max(initial=-np.inf) > EVIDENCE
         return (places[score.argmax()], True) if known else (np.full(2, self.size // 2), False)
-
-    def _at(self, pose: Array, view: Array, motions: Motions) -> Array:
-        """Where cells ``view`` [n, P] lie on the map [B, n, P]."""
-        # What the agent looks like says nothing of how its view is turned.
-        return place_of(pose * (1, 1, 0) if motions.shown else pose, view, motions.own, self.size)
 
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
@@ -293,18 +286,107 @@ def _note(passed: Array, sign: Array, action: Array) -> None:
             passed[body, slot(key)] = key
 
 
-def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
-    """Where cells of the view lie on the map: ``pose`` [B, 3], ``view`` [n, P] -> [B, n, P]."""
-    offset = np.einsum("hij,nj->hni", TURN, view - own)  # once a heading, not once a body
-    return np.asarray((pose[:, None, :2] + offset[pose[:, 2]]) % size)
-
-
 def front_of(pose: Array, motions: Motions, size: int) -> Array:
     """The cell of the map [n, P] in front of ``pose`` [n, 3], on a map of side ``size``."""
     return np.asarray((pose[:, :2] + motions.facing[pose[:, 2]]) % size)
 
 
-def moved(pose: Array, action: Array, motions: Motions) -> Array:
-    """The pose [B, 3] after the motion of ``action`` [B] was made."""
-    at = pose[:, 2], action
-    return np.concatenate([pose[:, :2] + motions.go[at], motions.turn[at][:, None]], axis=1)
+@njit(cache=True)
+def _stand(cells: Array, seen: Array, view: Array, position: Array, selves: Array, pose: Array, clock: Array) -> Array:
+    """The pose [B, 3] in a ``view`` [B, n] that stays: where one of ``selves`` shows, else as before. All else that is
+    in view is noted in ``cells`` and ``seen`` [B, S, S]."""
+    told, size = pose.copy(), cells.shape[1]
+    for body in range(len(view)):
+        found = False
+        for i, code in enumerate(view[body]):
+            if code == UNSEEN:
+                continue
+            heading = 0
+            while heading < len(selves) and selves[heading] != code:
+                heading += 1
+            if heading == len(selves):
+                row, column = position[i, 0] % size, position[i, 1] % size
+                cells[body, row, column], seen[body, row, column] = code, clock[body]
+            elif not found:
+                told[body, 0], told[body, 1], told[body, 2] = position[i, 0], position[i, 1], heading
+                found = True
+    return told
+
+
+@njit(cache=True)
+def _walk(
+    cells: Array,
+    view: Array,
+    offset: Array,
+    own: Array,
+    near: tuple[Array, Array],
+    schema: tuple[Array, ...],
+    pose: Array,
+    action: Array,
+    fresh: Array,
+) -> Array:
+    """The pose [B, 3] after ``action`` [B] by which the ``view`` [B, n] agrees best with the map: moved or as before;
+    ``fresh`` [B] bodies are where they are."""
+    (beside, touches), (go, turn, still, blocked), size = near, schema, cells.shape[1]
+    told, smooth = pose.copy(), np.zeros(view.shape[1], np.bool_)
+    for body in range(len(view)):
+        act, heading = action[body], pose[body, 2]
+        if fresh[body] or act < 0:
+            continue
+        seen = view[body]
+        for i in range(len(seen)):
+            smooth[i] = False
+            for k in range(beside.shape[1]):
+                other = beside[i, k]
+                smooth[i] |= touches[i, k] and not own[other] and seen[other] != UNSEEN and seen[other] == seen[i]
+        row, column, odds = pose[body, 0] + go[heading, act, 0], pose[body, 1] + go[heading, act, 1], TURNS
+        if not still[heading, act]:
+            ahead = cells[body, row % size, column % size]
+            chance = blocked[ahead] if ahead < len(blocked) else 0.5
+            odds = np.log(1 - chance) - np.log(chance)
+        stays = _fit(cells[body], seen, offset[heading], own, smooth, pose[body, 0], pose[body, 1])
+        if _fit(cells[body], seen, offset[turn[heading, act]], own, smooth, row, column) + odds > stays:
+            told[body, 0], told[body, 1], told[body, 2] = row, column, turn[heading, act]
+    return told
+
+
+@njit(cache=True)
+def _fit(known: Array, view: Array, offset: Array, own: Array, smooth: Array, row: int, column: int) -> float:
+    """Log likelihood of a ``view`` [n] from a place of the map ``known`` [S, S], ``offset`` [n, P] from it."""
+    size, same, other, fits, new = len(known), 0, 0, 0, 0
+    for i, code in enumerate(view):
+        if code == UNSEEN or own[i]:
+            continue
+        there = known[(row + offset[i, 0]) % size, (column + offset[i, 1]) % size]
+        if there == UNSEEN:
+            fits += smooth[i]
+            new += not smooth[i]
+        else:
+            same += there == code
+            other += there != code
+    # Of counts, so that what is equally likely is equal to the last bit.
+    return float(same * MATCH + other * MISMATCH + fits * SMOOTH + new * ROUGH)
+
+
+@njit(cache=True)
+def _unlike(cells: Array, view: Array, offset: Array, own: Array, pose: Array) -> Array:
+    """How many cells [B] of the ``view`` [B, n] are not what the map says of them, if the agent stands at ``pose``."""
+    unlike, size = np.zeros(len(view), np.int64), cells.shape[1]
+    for body in range(len(view)):
+        row, column, lies = pose[body, 0], pose[body, 1], offset[pose[body, 2]]
+        for i, code in enumerate(view[body]):
+            there = cells[body, (row + lies[i, 0]) % size, (column + lies[i, 1]) % size]
+            unlike[body] += code != UNSEEN and not own[i] and there != UNSEEN and there != code
+    return unlike
+
+
+@njit(cache=True)
+def _draw(cells: Array, seen: Array, view: Array, offset: Array, own: Array, pose: Array, clock: Array) -> None:
+    """Note what is in ``view`` [B, n] from ``pose`` [B, 3] in ``cells`` and ``seen`` [B, S, S]."""
+    size = cells.shape[1]
+    for body in range(len(view)):
+        lies = offset[pose[body, 2]]
+        for i, code in enumerate(view[body]):
+            if code != UNSEEN and not own[i]:
+                row, column = (pose[body, 0] + lies[i, 0]) % size, (pose[body, 1] + lies[i, 1]) % size
+                cells[body, row, column], seen[body, row, column] = code, clock[body]

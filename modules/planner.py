@@ -150,8 +150,7 @@ def _step(
 
     hope = gain + on * top
     rows = np.flatnonzero((on > LEAST) & (hope > best[owner] + TIE) & (spent < simulations)[owner])
-    rows = rows[np.argsort(-(on + gain)[rows], kind="mergesort")]
-    rows = rows[np.argsort(key[rows], kind="mergesort")]
+    rows = _sorted(rows, key, on + gain)
     rows, merged = _distinct(rows, key, on, gain, starts, table)
     chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, simulations - spent))
     rows = rows[chosen]
@@ -186,6 +185,19 @@ def _lead(
             sets[body] = False
         sets[body] |= starts[row]
     best[:] = top
+
+
+@njit(cache=True)
+def _sorted(rows: Array, key: Array, worth: Array) -> Array:
+    """The rows by their key, of equal keys the best first, of equals the first."""
+    rows = rows[np.argsort(key[rows], kind="mergesort")]
+    for i in range(1, len(rows)):
+        row, at = rows[i], i
+        while at and key[rows[at - 1]] == key[row] and worth[rows[at - 1]] < worth[row]:
+            rows[at] = rows[at - 1]
+            at -= 1
+        rows[at] = row
+    return rows
 
 
 @njit(cache=True)
@@ -224,7 +236,12 @@ def _distinct(
 @njit(cache=True)
 def _most_promising(owner: Array, hope: Array, left: Array) -> Array:
     """The rows that stay when each body may keep ``left`` [B] of them, in their order."""
-    stays, kept = np.zeros(len(owner), np.bool_), np.zeros(len(left), np.int64)
+    stays, kept = np.ones(len(owner), np.bool_), np.zeros(len(left), np.int64)
+    for row in range(len(owner)):
+        kept[owner[row]] += 1
+    if (kept <= left).all():
+        return np.flatnonzero(stays)
+    kept[:] = 0
     for row in np.argsort(-hope, kind="mergesort"):
         stays[row] = kept[owner[row]] < left[owner[row]]
         kept[owner[row]] += 1

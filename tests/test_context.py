@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cortex.modules.context import has_passed, place_of, sign_of
+from cortex.modules.context import has_passed, sign_of
 from cortex.modules.hippocampus.registration import silent
 from cortex.types import MODALITIES, UNSEEN
-from tests.walks import RESTLESS, Walk, axes, find_body, follow, memory
+from tests.walks import RESTLESS, Walk, axes, find_body, follow, memory, place_of
 
 TASKS = ["Empty-5x5", "DoorKey-5x5", "FourRooms", "MultiRoom-N2-S4", "Empty-16x16"]
 

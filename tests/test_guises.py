@@ -11,11 +11,11 @@ import pytest
 
 import cortex  # noqa: F401
 from cortex.modules.codebook import Codebook
-from cortex.modules.context import Context, moved
+from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
 from cortex.modules.hippocampus.guises import LEAP, STEPS, STILL, Guises
 from cortex.types import TURN, UNSEEN, Array, Motions, Percept, Sensed
-from tests.walks import Walk, pairs
+from tests.walks import Walk, moved, pairs
 
 ID = "cortex/NovelGame-v0"
 ACTIONS, MOVES = 6, 4

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from minigrid.wrappers import ViewSizeWrapper
 
-from cortex.modules.context import moved, place_of
 from cortex.modules.hippocampus.registration import Registration, rigid, silent
 from cortex.types import TURN, Array, Motions
-from tests.walks import DONE, FORWARD, LEFT, RIGHT, Walk, pairs
+from tests.walks import DONE, FORWARD, LEFT, RIGHT, Walk, moved, pairs, place_of
 
 TASKS = ["Empty-5x5", "DoorKey-5x5", "FourRooms", "MultiRoom-N2-S4"]
 

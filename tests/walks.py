@@ -15,7 +15,7 @@ from cortex.modules.codebook import Codebook
 from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
 from cortex.modules.hippocampus.registration import Registration
-from cortex.types import Array, Layout, Motions, Percept, Sensed, State
+from cortex.types import TURN, Array, Layout, Motions, Percept, Sensed, State
 
 LEFT, RIGHT, FORWARD, PICKUP, DROP, TOGGLE, DONE = range(7)
 EMPTY, WALL = (1, 0, 0), (2, 5, 0)
@@ -148,3 +148,15 @@ def axes(heading: Array) -> tuple[Array, Array]:
     """The directions [B, 2] ahead and to the right of a heading [B], in MiniGrid's coordinates."""
     ahead = np.array(DIR_TO_VEC)[heading]
     return ahead, np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)
+
+
+def place_of(pose: Array, view: Array, own: Array, size: int) -> Array:
+    """Where cells of the view lie on the map: ``pose`` [B, 3], ``view`` [n, P] -> [B, n, P]."""
+    offset = np.einsum("hij,nj->hni", TURN, view - own)
+    return np.asarray((pose[:, None, :2] + offset[pose[:, 2]]) % size)
+
+
+def moved(pose: Array, action: Array, motions: Motions) -> Array:
+    """The pose [B, 3] after the motion of ``action`` [B] was made."""
+    at = pose[:, 2], action
+    return np.concatenate([pose[:, :2] + motions.go[at], motions.turn[at][:, None]], axis=1)

@@ -51,14 +51,16 @@ class Memo:
 
     def __call__(self, keys: Array, ask: Callable[[Array], Array]) -> Array:
         """The answers [M, width] to ``keys`` [M]; ``ask``: an index of each key that is new [n] -> [n, width]."""
+        told, all_known = _answer(self._index.table, self._rows, keys)
+        if all_known:
+            return np.asarray(told)
         at, new = self._index.enter(keys)
-        if len(new):
-            self._rows = room(self._rows, self._index.size)
-            try:
-                self._rows[at[new]] = ask(new)
-            except BaseException:
-                self.clear()  # the keys are entered, and have no answers
-                raise
+        self._rows = room(self._rows, self._index.size)
+        try:
+            self._rows[at[new]] = ask(new)
+        except BaseException:
+            self.clear()  # the keys are entered, and have no answers
+            raise
         return np.asarray(self._rows[at])
 
 
@@ -67,6 +69,18 @@ def find(table: tuple[Array, Array], key: int) -> int:
     """The number of a key in the table of an `Index`, NONE where it is new."""
     keys, slots = table
     return int(slots[_slot(keys, slots, key)])
+
+
+@njit(cache=True)
+def _answer(table: tuple[Array, Array], rows: Array, asked: Array) -> tuple[Array, bool]:
+    """The answers [M, width], and whether all are known; if not, they are of no use."""
+    (keys, slots), told = table, np.empty((len(asked), rows.shape[1]))
+    for row in range(len(asked)):
+        at = slots[_slot(keys, slots, asked[row])]
+        if at == NONE:
+            return told, False
+        told[row] = rows[at]
+    return told, True
 
 
 @njit(cache=True)
