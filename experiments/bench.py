@@ -22,6 +22,7 @@ from dataclasses import replace  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+import gymnasium  # noqa: E402
 import numpy as np  # noqa: E402
 
 from experiments import common  # noqa: E402
@@ -90,18 +91,20 @@ def main() -> None:
     """Run the experiment."""
     line = common.parser(__doc__, out="bench.csv", seeds=1)
     line.add_argument("--tasks", nargs="+", default=list(TASKS), help="environment ids")
-    line.add_argument("--rows", type=int, default=50_000, help="steps that the memory holds")
+    line.add_argument("--rows", type=int, nargs="+", default=[50_000], help="steps that the memory holds; several")
+    line.add_argument("--lived", type=int, default=50_000, help="of them lived; the rest are the same episodes again")
     line.add_argument("--steps", type=int, default=6_000, help="steps that are timed")
     line.add_argument("--bodies", type=int, default=32, help="copies of the environment lived at once")
     options = common.read(line)
     if options.quick:
-        options.rows, options.steps = min(options.rows, 3_000), min(options.steps, 1_500)
+        options.rows, options.steps = [min(options.rows[0], 3_000)], min(options.steps, 1_500)
     rows = []
     for task in options.tasks:
         for seed in range(options.seeds):
-            rows.append(measure(task, seed, options.bodies, options.rows, options.steps))
-            common.write_csv(options.out, rows, COLUMNS)
-            print(describe(rows[-1]), flush=True)
+            for held in options.rows:
+                rows.append(measure(task, seed, options.bodies, held, min(held, options.lived), options.steps))
+                common.write_csv(options.out, rows, COLUMNS)
+                print(describe(rows[-1]), flush=True)
     slowest = min(rows, key=lambda row: row["steps_per_second"])
     common.last_line(
         {
@@ -118,11 +121,13 @@ def main() -> None:
     )
 
 
-def measure(task: str, seed: int, bodies: int, rows: int, steps: int) -> dict[str, Any]:
-    """Fill a memory by living in ``task``, sleep shortly, and time ``steps`` steps of the next day."""
+def measure(task: str, seed: int, bodies: int, rows: int, lived: int, steps: int) -> dict[str, Any]:
+    """Fill a memory by living ``lived`` steps in ``task``, sleep shortly, hold the same episodes again until there are
+    ``rows``, and time ``steps`` steps of the next day."""
     import faiss
     import torch
 
+    import cortex  # noqa: F401
     from cortex.build import build
     from cortex.config import load
     from cortex.day import live_day
@@ -135,20 +140,23 @@ def measure(task: str, seed: int, bodies: int, rows: int, steps: int) -> dict[st
     faiss.omp_set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         store = Rows(Path(folder) / "memory.sqlite")
-        vector = make_vector(task, bodies, seed, held_out=0.0)
+        twin = gymnasium.spec(task).vector_entry_point is not None
+        mode: Any = {"vectorization_mode": "vector_entry_point"}
+        vector = gymnasium.make_vec(task, bodies, **mode) if twin else make_vector(task, bodies, seed, held_out=0.0)
         config = load(*SHORT_NIGHT, {"seed": seed})
         agent = build(config, vector.single_observation_space, vector.single_action_space, rows=store)
         draw = np.random.default_rng(seed)
 
         def tell(total: int, _: Any) -> None:
             if total % 10_000 < bodies:
-                common.progress(f"{task} seed {seed}: {total} of {rows} rows")
+                common.progress(f"{task} seed {seed}: {total} of {lived} rows")
 
-        live_day(agent, vector, rows, seed, draw, tell)
+        live_day(agent, vector, lived, seed, draw, tell)
         night(agent, draw)
         began = time.perf_counter()
-        relearn(agent.hippocampus, agent.context, agent.multimodal, agent.imagination.motions)
+        relearn(agent)
         rebuilt = time.perf_counter() - began
+        again(agent, rows)
         agent.hippocampus.day += 1
 
         clock, ended = Clock(), list[Any]()
@@ -158,7 +166,7 @@ def measure(task: str, seed: int, bodies: int, rows: int, steps: int) -> dict[st
         )  # caches that a night empties are filled by the first steps
         wall, cpu = time.perf_counter(), time.process_time()
         with wrapped(clock, agent) as timed:
-            lived = live_day(timed, watched, steps, seed + 2, draw, lambda _, finished: ended.extend(finished))
+            told = live_day(timed, watched, steps, seed + 2, draw, lambda _, finished: ended.extend(finished))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         held, disk = store.steps, store.bytes
         store.close()
@@ -168,16 +176,28 @@ def measure(task: str, seed: int, bodies: int, rows: int, steps: int) -> dict[st
         "seed": seed,
         "bodies": bodies,
         "rows": held,
-        "steps": lived,
-        "steps_per_second": lived / wall,
-        "steps_per_cpu_second": lived / cpu,
+        "steps": told,
+        "steps_per_second": told / wall,
+        "steps_per_cpu_second": told / cpu,
         "success": float(np.mean([episode.success for episode in ended] or [0.0])),
         "searched": float(np.mean([episode.searched for episode in ended] or [0.0])),
-        **{f"{part}_us": clock.spent[part] / lived / 1e3 for part in PARTS},
+        **{f"{part}_us": clock.spent[part] / told / 1e3 for part in PARTS},
         "rebuild_seconds": rebuilt,
         "resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES,
         "disk_mb": disk / 2**20,
     }
+
+
+def again(agent: Any, rows: int) -> None:
+    """Hold the episodes that are held again, one by one, until there are ``rows`` steps."""
+    memory = agent.hippocampus
+    while memory.store.steps < rows:
+        for number in memory.store.episodes():
+            episode = memory.store.read(number)
+            memory.enter(episode.situation).episodes.append(memory.store.add(episode))
+            if memory.store.steps >= rows:
+                break
+    memory.store.commit()
 
 
 @contextmanager
