@@ -107,7 +107,8 @@ def asked(agent: Any, trace: Any, game: Any) -> dict[tuple[int, int], bool]:
                 continue
             pose = np.array([[*(own + there - step - game.start), heading]])
             told = model.expand(Mapped(root.root, pose, root.carried, root.cell, root.code))
-            goes, pays = told.children.told[0][actions[0]] > 0, told.reward[0, actions[0]] > 0
+            after = model.pick(told.children, actions[:1]).pose[0, :2]
+            goes, pays = bool((after != pose[0, :2]).any()), told.reward[0, actions[0]] > 0
             found[thing, way] = bool((goes if thing in DOORS else pays) == holds)
     return found
 
