@@ -60,6 +60,7 @@ def build(
         levels=h.levels,
         discount=config.planner.discount,
         change=h.change,
+        channels=senses.channels,
     )
     if like and rows is None and like.hippocampus.capacity == h.capacity:
         hippocampus = like.hippocampus

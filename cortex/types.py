@@ -272,8 +272,8 @@ class Vocabulary(Protocol):
         """Codes [...] -> tokens [..., E]."""
         ...
 
-    def attributes(self, codes: Array) -> Array:
-        """Codes [...] -> [..., C]: numbers of the blocks that a token is made of."""
+    def attributes(self, codes: Array, blocks: int = 3) -> Array:
+        """Codes [...] -> [..., C]: numbers of the ``blocks`` that a token is made of."""
         ...
 
     def compose(self, attributes: Array) -> Array:

@@ -77,14 +77,14 @@ def test_the_order_of_rows_does_not_matter_and_what_is_unseen_is_no_reading() ->
 # Lives
 
 
-def games(game: int, wrap: Callable[[Any], Any]) -> Any:
-    kind: dict[str, Any] = {"game_seed": game, "difficulty": 1, "level": 1, "split": "T1"}
+def games(game: int, wrap: Callable[[Any], Any], **more: Any) -> Any:
+    kind: dict[str, Any] = {"game_seed": game, "difficulty": 1, "level": 1, "split": "T1", **more}
     return wrap(gymnasium.make_vec("cortex/NovelGame-v0", 1, vectorization_mode="vector_entry_point", **kind))
 
 
-def life(seeds: tuple[int, ...], wrap: Callable[[Any], Any], steps: int) -> tuple[cortex.Agent, list[int]]:
+def life(seeds: tuple[int, ...], wrap: Callable[[Any], Any], steps: int, **kind: Any) -> tuple[cortex.Agent, list[int]]:
     """One that lived ``steps`` actions of each game, and when it first won them."""
-    body = games(seeds[0], wrap)
+    body = games(seeds[0], wrap, **kind)
     agent = make(body.single_observation_space, body.single_action_space, 0).agent
     won = []
     for seed in seeds:
@@ -94,7 +94,7 @@ def life(seeds: tuple[int, ...], wrap: Callable[[Any], Any], steps: int) -> tupl
             wins += [total for one in ended if one.success]
             return not wins
 
-        live_day(agent, games(seed, wrap), steps, seed, np.random.default_rng(seed), see)
+        live_day(agent, games(seed, wrap, **kind), steps, seed, np.random.default_rng(seed), see)
         won.append(wins[0] if wins else steps)
         keep.awaken(agent)
     return agent, won
@@ -137,8 +137,23 @@ def test_what_flickers_follows_from_the_rows(flickering: tuple[cortex.Agent, lis
     np.testing.assert_array_equal(actions(), before)
 
 
+def test_attributes_that_show_noise_are_left_out_and_the_games_are_won() -> None:
+    agent, won = life((505, 507), lambda bodies: bodies, 100, noise=100, noise_in="grid")
+    volatility = agent.hippocampus.volatility
+    assert volatility.left_out.tolist() == [False, True, True, True] and not volatility.volatile.any()
+    assert max(won) < 60, won
+    kept = agent.hippocampus.store.read(agent.hippocampus.store.episodes()[-1]).codes
+    alike = volatility.steady(kept)[:, agent.hippocampus.grid]
+    assert len(np.unique(alike)) < 20 < 100 < len(np.unique(kept)), "what was seen is stored, noise and all"
+
+
 def test_where_nothing_flickers_nothing_is_left_out() -> None:
     agent, _ = life((505, 506), lambda bodies: bodies, 100)
     volatility = agent.hippocampus.volatility
     codes = np.arange(1, 1 + len(agent.senses.layout.modality))[None]
-    assert volatility.steady(codes) is codes and volatility.version == 0 and not volatility.volatile.any()
+    assert (
+        volatility.steady(codes) is codes
+        and volatility.version == 0
+        and not volatility.volatile.any()
+        and not volatility.left_out.any()
+    )

@@ -125,6 +125,12 @@ class Senses:
             modality.append(np.full(len(own), MODALITIES[name], np.int8))
         return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)))
 
+    @property
+    def channels(self) -> int:
+        """How many attributes each cell of the grids has; 1 where they differ, or there is none."""
+        found = {part.encoder.channels for part in self.parts if isinstance(part.encoder, GridEncoder)}
+        return found.pop() if len(found) == 1 else 1
+
     def __call__(self, observation: Any) -> Scene:
         """Encode a batched observation: arrays [B, ...], strings as a sequence of B, in a dict if there are keys.
 

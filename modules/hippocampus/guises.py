@@ -40,6 +40,8 @@ OTHERWISE = 2
 STEPS = np.array([[i, j] for i in (-1, 0, 1) for j in (-1, 0, 1)])
 """Steps that are told apart: to a neighbour, or none; and, after them, a leap to anywhere else."""
 STILL, LEAP = 4, 9
+COVERS = 1_000
+"""Sets of guises from which more of them tell nothing: whatever is new in each scene could be the agent."""
 LEAPS = 0.35
 """Largest share of leaps."""
 NOWHERE = -1
@@ -109,7 +111,9 @@ class Guises:
         restless = single & (place[0] != place[1]).any(axis=0)
         codes, present = codes[restless], (times > 0)[:, restless]
         found = []
-        for chosen in _covers(present):
+        for number, chosen in enumerate(_covers(present)):
+            if number == COVERS:
+                return []
             track = self._moved(codes[chosen], before, after)
             others = (before != after).sum(axis=1) - 2 * (track.steps != STILL)
             if _walks(track, others):
@@ -288,6 +292,8 @@ def _covers(present: Array, chosen: tuple[int, ...] = ()) -> Iterator[list[int]]
         yield sorted(chosen)
     elif len(chosen) < GUISES:
         free = np.flatnonzero(~(present & covered[:, None]).any(axis=0))
+        if present[:, free].sum(axis=0).max(initial=0) * (GUISES - len(chosen)) < (~covered).sum():
+            return  # too few are left
         for code in free[present[covered.argmin(), free]].tolist():
             yield from _covers(present, (*chosen, code))
 

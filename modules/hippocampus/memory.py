@@ -67,7 +67,8 @@ class Store(Protocol):
 
 
 class Hippocampus:
-    """Episodic memory for scenes of ``layout`` and ``actions`` actions, over the rows of ``store``."""
+    """Episodic memory for scenes of ``layout`` and ``actions`` actions, over the rows of ``store``; ``channels``: of
+    each cell of their grids."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Hippocampus:
         levels: Sequence[str],
         discount: float,
         change: float,
+        channels: int,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
@@ -93,7 +95,7 @@ class Hippocampus:
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
         self.rigid: Motions = silent(actions)
-        self.volatility = Volatility(self.grid)
+        self.volatility = Volatility(self.grid, codebook, channels)
         self._stored = max(1, len(store.tokens()))
         self._pairs, self._due = 0, 24
         self._before: list[Array] = []

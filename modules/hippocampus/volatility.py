@@ -11,51 +11,65 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from cortex.types import UNSEEN, Array
+from cortex.types import UNSEEN, Array, Vocabulary
 
 from .worlds import World
 
 SURPLUS = 8
-"""By how many readings those not foretold must outnumber the others at a place that is left out."""
+"""By how many readings those not foretold must outnumber the others where there is noise."""
 
 
 class Volatility:
-    """Knows which cells of the view show noise; ``grid`` [n] says which of a scene's tokens the cells are.
+    """Knows which cells of the view show noise, and which attributes do; ``grid`` [n] says which of a scene's tokens
+    the cells are, ``channels`` how many attributes a cell has.
 
     It is a property of the sense, and the same in all worlds: one that shows noise in the first game does so in the
     next.
     """
 
-    def __init__(self, grid: Array) -> None:
-        self.grid = grid
+    def __init__(self, grid: Array, codebook: Vocabulary, channels: int) -> None:
+        self.grid, self.codebook, self.channels = grid, codebook, channels
         self.volatile = np.zeros(len(grid), bool)
-        self.version = 0  # another one when other cells are known to show noise
+        self.left_out = np.zeros(channels, bool)  # attributes that show noise in most cells
+        self.version = 0  # another one when other cells or attributes are known to show noise
 
     def notice(self, worlds: Sequence[World], which: Iterable[int]) -> bool:
-        """Look at the first rows of ``which`` of all ``worlds``; True where other cells show noise than was known."""
+        """Look at the first rows of ``which`` of all ``worlds``; True where something else shows noise than was
+        known."""
+        told = np.zeros((2, len(self.grid) * self.channels), np.int64)
         for number in which:
             if worlds[number].rows:
-                worlds[number].readings = readings(*worlds[number].first_rows())
-        told = np.zeros((2, len(self.grid)), np.int64)
+                before, after, action = worlds[number].first_rows()
+                worlds[number].readings = readings(self._attributes(before), self._attributes(after), action)
         for world in worlds:
             told += world.readings
-        found = 2 * told[0] - told[1] >= SURPLUS
-        if (found == self.volatile).all():
+        noise = (2 * told[0] - told[1] >= SURPLUS).reshape(-1, self.channels)
+        partly = noise[~noise.all(axis=1)]
+        left_out = 2 * partly.sum(axis=0) > len(partly)
+        volatile = (noise & ~left_out).any(axis=1)
+        if (volatile == self.volatile).all() and (left_out == self.left_out).all():
             return False
-        self.volatile, self.version = found, self.version + 1
+        self.volatile, self.left_out, self.version = volatile, left_out, self.version + 1
         return True
 
     def cells(self, cells: Array) -> Array:
-        """``cells`` [..., n] without those that show noise; the same array where there are none."""
+        """``cells`` [..., n] without what shows noise; the same array where nothing does."""
+        if self.left_out.any():
+            kept = self.codebook.attributes(cells, self.channels) * ~self.left_out
+            cells = self.codebook.compose(kept.reshape(-1, self.channels)).reshape(cells.shape)
         return np.where(self.volatile, UNSEEN, cells) if self.volatile.any() else cells
 
     def steady(self, codes: Array) -> Array:
         """The same of whole scenes ``codes`` [..., N]."""
-        if not self.volatile.any():
+        if not (self.volatile.any() or self.left_out.any()):
             return codes
         codes = codes.copy()
-        codes[..., self.grid[self.volatile]] = UNSEEN
+        codes[..., self.grid] = self.cells(codes[..., self.grid])
         return codes
+
+    def _attributes(self, cells: Array) -> Array:
+        """Numbers [T, n * channels] for the attributes of ``cells`` [T, n]."""
+        return cells if self.channels == 1 else self.codebook.attributes(cells, self.channels).reshape(len(cells), -1)
 
 
 def readings(before: Array, after: Array, action: Array) -> Array:
