@@ -37,13 +37,12 @@ class Cortex:
         self.updates = 0
 
     def live(self, bodies: Bodies, steps: int, seed: int, on_episode: Callable[[Played], object]) -> int:
-        """A day in one game. What its unfinished episodes taught is kept too."""
+        """A day in one game, or until an episode is answered by False. What its unfinished episodes taught is kept too.
+        """
         self.agent.hippocampus.environment += 1
 
-        def see(_: int, finished: list[Ended]) -> None:
-            for episode in finished:
-                if episode.fault is None:
-                    on_episode(_played(episode))
+        def see(_: int, finished: list[Ended]) -> bool:
+            return all(on_episode(_played(episode)) is not False for episode in finished if episode.fault is None)
 
         lived = live_day(self.agent, bodies, steps, seed, np.random.default_rng(seed), see)
         keep.awaken(self.agent)

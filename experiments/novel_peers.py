@@ -1,15 +1,16 @@
-"""What an agent has to beat in novel games: every peer on the standard life, and the steps PPO and DQN need for a game.
+"""What an agent has to beat in novel games: every peer on the standard life, and the steps to win one game reliably.
 
-Lives: 5 days of 4 new games with 2,000 actions each, one body, by `experiments.life`. Steps: one new game, many bodies,
-until 8 of the last 10 episodes are won, censored at 200,000. The games are none of those that the family was designed
-and calibrated with. Each cell of the table is kept beside the results as soon as it is done: the same command goes on
-where it was stopped, and a cell whose file is deleted is run again.
+Lives: 5 days of 4 new games with 2,000 actions each, one body, by `experiments.life`. Steps: one new game, until 8 of
+the last 10 episodes are won, censored at 200,000, by PPO and DQN with many bodies, and by Cortex with one. The games
+are none of those that the family was designed and calibrated with. Each cell of the table is kept beside the results as
+soon as it is done: the same command goes on where it was stopped, and a cell whose file is deleted is run again.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import statistics
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,8 +30,8 @@ PEERS = (
     "tree",
     "boosting",
 )
-LEARNERS = {"ppo": 8, "dqn": 4}
-"""Peer whose steps to a game are counted -> its bodies."""
+LEARNERS = {"ppo": 8, "dqn": 4, "cortex": 1}
+"""Agent whose steps to a game are counted -> its bodies."""
 
 BUDGET, QUICK_BUDGET = 200_000, 1_000
 FIRST = 1_000_000
@@ -83,7 +84,7 @@ def main() -> None:
         for told in steps:
             rows.append(told)
             common.write_csv(options.out.with_name(f"{options.out.stem}_steps.csv"), rows, STEPS_COLUMNS)
-    common.last_line({"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows)})
+    common.last_line({"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows), "fewer": fewer(rows)})
 
 
 def life(agent: str, difficulty: int, seeds: int, exam: int, cells: Path, runs: Path, quick: bool) -> dict[str, Any]:
@@ -104,18 +105,16 @@ def steps_of(agent: str, difficulty: int, game: int, cells: Path, runs: Path, qu
 
 def count(agent: str, difficulty: int, game: int, quick: bool) -> None:
     """Train a peer in one game, in this process, and print what came of it."""
-    import importlib
-
     import gymnasium
 
     import cortex  # noqa: F401  registers the games
     from experiments.baselines.adaptor import steps_to
+    from experiments.life import agent as maker
 
     kind: dict[str, Any] = {"game_seed": game, "difficulty": difficulty, "level": 1}
     h = gymnasium.make("cortex/NovelGame-v0", **kind).unwrapped.anchors()["h"]  # type: ignore[attr-defined]
     bodies = gymnasium.make_vec("cortex/NovelGame-v0", LEARNERS[agent], vectorization_mode="vector_entry_point", **kind)
-    make = importlib.import_module(f"experiments.baselines.{agent}").make
-    learner = make(bodies.single_observation_space, bodies.single_action_space, game)
+    learner = maker(agent)(bodies.single_observation_space, bodies.single_action_space, game)
     steps = steps_to(learner, bodies, QUICK_BUDGET if quick else BUDGET, game)
     common.last_line({"agent": agent, "difficulty": difficulty, "game": game, "h": h, "steps": steps})
 
@@ -135,6 +134,17 @@ def summary(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         name: {"won": sum(s is not None for s in steps), "games": len(steps), "steps": sorted(steps, key=_late)}
         for name, steps in found.items()
     }
+
+
+def fewer(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """By class, how many times fewer steps Cortex took than the better of the others, median over games."""
+    steps = {(one["difficulty"], one["game"], one["agent"]): min(_late(one["steps"]), BUDGET) for one in rows}
+    found: dict[str, list[float]] = {}
+    for (difficulty, game, agent), taken in steps.items():
+        others = [steps.get((difficulty, game, other)) for other in LEARNERS if other != "cortex"]
+        if agent == "cortex" and None not in others:
+            found.setdefault(str(difficulty), []).append(min(others) / taken)
+    return {difficulty: statistics.median(ratios) for difficulty, ratios in found.items()}
 
 
 def _late(steps: int | None) -> float:
