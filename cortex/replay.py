@@ -101,7 +101,7 @@ def relearn(agent: Agent) -> None:
     episodes, begun = kept + unfinished, memory.moments.first(numbers, unfinished)
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
     for m in moments(agent, episodes, around=False):
-        when = begun[m.rows] + m.t * STEP
+        when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
         memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after, when)
         for i, row in enumerate(m.rows):
             code[row][m.t] = m.before.code[i]
@@ -127,5 +127,5 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     for situation in situations:
         memory.renew(situation)
     for m in moments(agent, episodes, around=False):
-        when = begun[m.rows] + m.t * STEP
+        when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
         memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after, when)

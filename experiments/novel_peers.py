@@ -84,7 +84,9 @@ def main() -> None:
         for told in steps:
             rows.append(told)
             common.write_csv(options.out.with_name(f"{options.out.stem}_steps.csv"), rows, STEPS_COLUMNS)
-    common.last_line({"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows), "fewer": fewer(rows)})
+    common.last_line(
+        {"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows), "fewer": fewer(rows)}
+    )
 
 
 def life(agent: str, difficulty: int, seeds: int, exam: int, cells: Path, runs: Path, quick: bool) -> dict[str, Any]:

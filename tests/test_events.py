@@ -35,8 +35,8 @@ def draw(count: int, seed: int) -> Array:
 
 
 def now(count: int) -> Array:
-    """The next moments [count]."""
-    return np.array([next(CLOCK) for _ in range(count)])
+    """The next moments [count, 2], each of an episode of its own."""
+    return np.array([[next(CLOCK)] * 2 for _ in range(count)])
 
 
 def taught(features: Array, reward: Array, ended: Array | None = None, when: Array | None = None) -> Events:
@@ -125,7 +125,10 @@ def test_the_order_of_learning_does_not_matter() -> None:
     features = draw(400, 11)
     reward = (features[:, UNDER] == GOAL) & (np.random.default_rng(0).random(400) < 0.8)
     order = np.random.default_rng(1).permutation(400)
-    one, other = taught(features, reward, when=np.arange(400)), taught(features[order], reward[order], when=order)
+    one, other = (
+        taught(features, reward, when=np.arange(400).repeat(2).reshape(-1, 2)),
+        taught(features[order], reward[order], when=order.repeat(2).reshape(-1, 2)),
+    )
     fresh = draw(300, 12)
     for a, b in zip(one.predict(fresh), other.predict(fresh), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-9)

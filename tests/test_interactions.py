@@ -60,7 +60,7 @@ class World:
         codes = (np.array([[self.code(triple) for triple in three]]) for three in (met, after))
         before, then = codes
         moment = next(self.clock) if when is None else when
-        self.memory.learn(np.array([action]), before, np.array([moved]), then, np.array([moment]))
+        self.memory.learn(np.array([action]), before, np.array([moved]), then, np.array([[moment, moment]]))
 
     def predict(self, action: int, front: Token, carried: Token) -> tuple[bool, Token | None, Token | None, float]:
         moved, (front_after, carried_after, beyond), novelty = self.foresee(action, (front, carried, EMPTY))

@@ -22,6 +22,9 @@ ALIKE = 0.5
 """Dirichlet prior of each outcome that was seen, where it is drawn anew each time."""
 HAZARD = (1.0, 9.0)
 """Beta prior of a change from one row of a key to the next."""
+WITHIN = 0.02
+"""Chance of a change from one row to the next of the same episode: what comes out otherwise there hangs on something
+that is not known."""
 
 
 class Latest:
@@ -33,16 +36,19 @@ class Latest:
     def __init__(self, odds: float) -> None:
         self.odds = math.log(odds) if odds else -math.inf
         self.when = np.zeros((0, WINDOW), np.int64)
+        self.began = np.zeros((0, WINDOW), np.int64)
         self.outcome = np.zeros((0, WINDOW), np.int64)
         self.size = np.zeros(0, np.int64)
         self.holds = np.zeros(0, np.int64)  # how many of the latest rows tell what holds now; 0 where it is drawn
 
     def enter(self, keys: Array, when: Array, outcome: Array) -> None:
-        """Enter rows [n]: the ``keys`` and their ``outcome``, and ``when`` it was, which no other row of a key has."""
+        """Enter rows [n]: the ``keys`` and their ``outcome``, and ``when`` [n, 2] it was, which no other row of a key
+        has, and its episode began."""
         size = 1 + int(keys.max(initial=-1))
-        self.when, self.outcome = room(self.when, size), room(self.outcome, size)
+        self.when, self.began, self.outcome = room(self.when, size), room(self.began, size), room(self.outcome, size)
         self.size, self.holds = room(self.size, size), room(self.holds, size)
-        _enter(self.when, self.outcome, self.size, self.holds, keys, when, outcome, self.odds)
+        rows = self.when, self.began, self.outcome
+        _enter(rows, self.size, self.holds, keys, when, outcome, self.odds)
 
     def last(self, key: int) -> int:
         """The latest outcome of a key."""
@@ -68,30 +74,34 @@ class Latest:
 
 @njit(cache=True)
 def _enter(
-    when: Array, outcome: Array, size: Array, holds: Array, keys: Array, times: Array, outcomes: Array, odds: float
+    rows: tuple[Array, ...], size: Array, holds: Array, keys: Array, times: Array, outcomes: Array, odds: float
 ) -> None:
+    when, began, outcome = rows
     for row in range(len(keys)):
         key = keys[row]
         at = size[key]
-        while at > 0 and when[key, at - 1] > times[row]:
+        while at > 0 and when[key, at - 1] > times[row, 0]:
             at -= 1
         if size[key] == len(when[key]):  # the oldest goes, which may be this one
             if at == 0:
                 continue
             at -= 1
             for i in range(at):
-                when[key, i], outcome[key, i] = when[key, i + 1], outcome[key, i + 1]
+                for column in rows:
+                    column[key, i] = column[key, i + 1]
         else:
             for i in range(size[key], at, -1):
-                when[key, i], outcome[key, i] = when[key, i - 1], outcome[key, i - 1]
+                for column in rows:
+                    column[key, i] = column[key, i - 1]
             size[key] += 1
-        when[key, at], outcome[key, at] = times[row], outcomes[row]
-        holds[key] = _holds(outcome[key, : size[key]], odds)
+        when[key, at], began[key, at], outcome[key, at] = times[row, 0], times[row, 1], outcomes[row]
+        holds[key] = _holds(outcome[key, : size[key]], began[key, : size[key]], odds)
 
 
 @njit(cache=True)
-def _holds(outcome: Array, odds: float) -> int:
-    """How many of the last of some outcomes [n], in order, tell what holds now; 0 where each is drawn anew."""
+def _holds(outcome: Array, began: Array, odds: float) -> int:
+    """How many of the last of some outcomes [n], in order, of episodes that ``began`` [n], tell what holds now; 0 where
+    each is drawn anew."""
     size, kinds, run = len(outcome), 0, 1
     kind, counts = np.zeros(size, np.int64), np.zeros(size)
     for i in range(size):
@@ -104,18 +114,21 @@ def _holds(outcome: Array, odds: float) -> int:
             kinds += 1
     if kinds == 1:
         return size
-    drawn, lasting, switches = 0.0, odds - math.log(kinds), 0
+    drawn, lasting, switches, stays = 0.0, odds - math.log(kinds), 0, 0
     for i in range(size):
         drawn += math.log((ALIKE + counts[kind[i]]) / (ALIKE * kinds + i))
         counts[kind[i]] += 1
         if i == 0:
             continue
-        total = HAZARD[0] + HAZARD[1] + i - 1
+        rate = (HAZARD[0] + switches) / (HAZARD[0] + HAZARD[1] + switches + stays)
+        if began[i] == began[i - 1]:
+            rate = WITHIN
         if kind[i] == kind[i - 1]:
-            lasting += math.log((HAZARD[1] + i - 1 - switches) / total)
+            lasting += math.log(1 - rate)
+            stays += 1
             run += 1
         else:
-            lasting += math.log((HAZARD[0] + switches) / total / (kinds - 1))
+            lasting += math.log(rate / (kinds - 1))
             switches += 1
             run = 1
     return run if lasting > drawn else 0

@@ -107,7 +107,7 @@ class Interactions:
 
     def learn(self, verb: Array, met: Array, moved: Array, after: Array, when: Array) -> Array:
         """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3],
-        and ``when`` [B] it was; returns which [B] came out as never before.
+        and ``when`` [B, 2] it was and its episode began; returns which [B] came out as never before.
 
         Where the agent stepped onto a token, that is taken to be unchanged.
         """

@@ -206,11 +206,12 @@ class Hippocampus:
         while len(self.unfinished) < len(action):
             self.unfinished.append(Unfinished())
         rows, bodies = _where(outcome.valid), np.flatnonzero(outcome.valid).tolist()
-        when = [self.moments.next(self.day, b) + len(self.unfinished[b].action) * STEP for b in bodies]
+        began = [self.moments.next(self.day, b) for b in bodies]
+        when = [(at + len(self.unfinished[b].action) * STEP, at) for b, at in zip(bodies, began, strict=True)]
         latent, latent_after = percepts[0].latent, percepts[1].latent
         news = self.learn(
             take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
-            outcome.terminated[rows], take(after, rows), latent_after[rows], np.array(when, np.int64),
+            outcome.terminated[rows], take(after, rows), latent_after[rows], np.array(when, np.int64).reshape(-1, 2),
         )  # fmt: skip
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
@@ -245,8 +246,8 @@ class Hippocampus:
         latent_after: Array,
         when: Array,
     ) -> Array | None:
-        """Count what one step of n bodies taught, and ``when`` [n] it was: the scenes that followed, the interactions,
-        the events. Returns as `learn_worlds`."""
+        """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began: the scenes that
+        followed, the interactions, the events. Returns as `learn_worlds`."""
         entries = self.scenes.enter(before.code, before.codes, latent)
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
@@ -262,7 +263,7 @@ class Hippocampus:
         after: State,
         when: Array,
     ) -> Array | None:
-        """Count what one step of n bodies taught of their worlds, and ``when`` [n]: the interactions, the events.
+        """Count what one step of n bodies taught of their worlds, and ``when`` [n, 2]: the interactions, the events.
         Returns which [n] taught something new; None without a map."""
         if before.place is None or after.place is None:
             return None

@@ -60,7 +60,8 @@ class World:
         terminated: Array,
         when: Array,
     ) -> Array:
-        """Count what one step of n bodies taught, and ``when`` [n] it was; returns which [n] taught something new.
+        """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began; returns which [n]
+        taught something new.
         ``other`` [n, R]: which of the senses that are no grid changed."""
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
