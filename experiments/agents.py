@@ -37,7 +37,7 @@ class Cortex:
         self.updates = 0
 
     def live(self, bodies: Bodies, steps: int, seed: int, on_episode: Callable[[Played], object]) -> int:
-        """A day in one game, or until an episode is answered by False. What its unfinished episodes taught is kept too."""
+        """A day in one game, or until an episode is answered by False; what unfinished episodes taught is kept."""
         self.agent.hippocampus.environment += 1
 
         def see(_: int, finished: list[Ended]) -> bool:

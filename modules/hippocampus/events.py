@@ -78,7 +78,7 @@ class Events:
 
     def learn(self, features: Array, reward: Array, ended: Array, when: Array) -> Array:
         """Count events: ``features`` [B, 9] as in FEATURES, ``reward`` [B], ``ended`` [B] by the game's rule, and
-        ``when`` [B, 2] it was and its episode began; returns which [B] were never tried before, or came out otherwise."""
+        ``when`` [B, 2] it was and its episode began; returns which [B] were never tried, or came out otherwise."""
         features = features.astype(np.int64)
         events, fresh = self._events.enter(_events(features))
         attempts, new = self._attempts.enter(_attempts(features))
