@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class Carry:
     line: Line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trace:
     """What the agent perceived, remembered and thought at one step."""
 
@@ -46,11 +47,17 @@ class Trace:
     state: State
     sensed: Sensed  # without what shows noise
     codes: Array  # [B, N], with it
-    recall: Recall
+    situation: Array  # [B] int32, recognised when the episode began
+    recalling: Callable[[], Recall]
     habit: Habit
     plan: Plan
     searched: Array  # [B] bool, this step's action came from a search made now
     followed: Array  # [B] bool, it came from a line that search had found before
+
+    @cached_property
+    def recall(self) -> Recall:
+        """What was like this, among the scenes known before: looked for when it is asked, since that takes long."""
+        return self.recalling()
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,26 +113,27 @@ class Agent:
         motions = self.imagination.motions(situation[0])
         around = int(self.habit.nights) > 0  # before, nobody asks what is around
         context, state = self.context(carry.context, sensed, first, motions, around)
-        recall = self.hippocampus.recall(sensed.percept, situation)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(state.scene, state.latent)
         sure = habit.confidence >= self.config.habit.trust
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
-        plan = self.plan(state, recall, habit, wanted)
+        plan = self.plan(state, situation, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
-        carry = Carry(replace(context, action=action), recall.situation, line)
-        return action, carry, Trace(carry, state, sensed, codes, recall, habit, plan, plan.nodes > 0, follows & ~sure)
+        carry = Carry(replace(context, action=action), situation, line)
+        recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
+        decided = plan.nodes > 0, follows & ~sure
+        return action, carry, Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided)
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
         sensed, first = self.steady(outcome.sensed), np.zeros(len(action), bool)
         carry = trace.carry.context
         carry = carry if carry.action is action else replace(carry, action=action)
-        motions = self.imagination.motions(trace.recall.situation[0])
+        motions = self.imagination.motions(trace.situation[0])
         _, after = self.context(carry, sensed, first, motions, around=False)
         percepts, codes = (trace.sensed.percept, sensed.percept), (trace.codes, outcome.sensed.codes)
         volatile = self.hippocampus.volatility.version
-        changed = self.hippocampus.observe(trace.state, trace.recall, percepts, codes, action, outcome, after)
+        changed = self.hippocampus.observe(trace.state, trace.situation, percepts, codes, action, outcome, after)
         if self.hippocampus.volatility.version != volatile:
             relearn(self)
         elif changed:
@@ -162,7 +170,7 @@ class Agent:
         """What a step is handed when nothing came before it."""
         return Carry(self.context.initial(bodies), np.zeros(bodies, np.int32), self.motor.initial(bodies))
 
-    def plan(self, state: State, recall: Recall, habit: Habit, wanted: Array) -> Plan:
+    def plan(self, state: State, situation: Array, habit: Habit, wanted: Array) -> Plan:
         """Search for the bodies that want it; the habit's prior for the others."""
         settings = self.config.planner
         bodies, actions = len(wanted), self.motor.actions
@@ -171,7 +179,7 @@ class Agent:
         if len(rows) == 0:
             return plan
         whole = state if len(rows) == bodies else take(state, rows)
-        model = self.imagination.model(whole, recall.situation[rows])
+        model = self.imagination.model(whole, situation[rows])
         found = self.search(model, habit.prior[rows], settings.simulations)
         return planner.put(plan, found, rows)
 

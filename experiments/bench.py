@@ -214,7 +214,7 @@ def wrapped(clock: Clock, agent: Any) -> Iterator[Any]:
             senses=Wrapped(agent.senses, clock, call="encode"),
             multimodal=Wrapped(agent.multimodal, clock, call="encode"),
             context=Wrapped(agent.context, clock, call="context"),
-            hippocampus=Wrapped(agent.hippocampus, clock, recall="recall", observe="learn"),
+            hippocampus=Wrapped(agent.hippocampus, clock, recognise="recall", observe="learn"),
             habit=Wrapped(agent.habit, clock, call="habit"),
             imagination=Wrapped(agent.imagination, clock, sign="search", model="search"),
         )

@@ -96,7 +96,7 @@ def asked(agent: Any, trace: Any, game: Any) -> dict[tuple[int, int], bool]:
 
     if trace.state.place is None:
         return {}
-    model = agent.imagination.model(trace.state, trace.recall.situation)
+    model = agent.imagination.model(trace.state, trace.situation)
     root, found = model.roots(), {}
     heading, own = int(root.pose[0, 2]), np.array(root.pose[0, :2])
     for thing, holds in game.facts.items():

@@ -33,7 +33,7 @@ def lived(agent: cortex.Agent, steps: int, seed: int) -> list[Any]:
 
 
 def model_of(agent: cortex.Agent, trace: Any) -> MappedModel:
-    model = agent.imagination.model(trace.state, trace.recall.situation)
+    model = agent.imagination.model(trace.state, trace.situation)
     assert isinstance(model, MappedModel)
     return model
 
@@ -67,7 +67,7 @@ def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -
                 continue  # something unexpected was seen on the way
             assert ahead[-1][2].reward[body] > 0 and ahead[-1][2].terminated[body]
             assert (trace.plan.actions[body] >= 0).sum() == steps
-            worth = agent.hippocampus.world(int(trace.recall.situation[body])).events.worth
+            worth = agent.hippocampus.world(int(trace.situation[body])).events.worth
             assert trace.plan.value[body] == pytest.approx(worth * 0.97 ** (steps - 1), rel=0.05)
             checked += 1
     assert checked > 10

@@ -30,7 +30,7 @@ def moments(agent: cortex.Agent, steps: int) -> list[Any]:
 
 
 def model_of(agent: cortex.Agent, trace: Any) -> WholeModel:
-    model = agent.imagination.model(trace.state, trace.recall.situation)
+    model = agent.imagination.model(trace.state, trace.situation)
     assert isinstance(model, WholeModel)
     return model
 

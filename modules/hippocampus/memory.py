@@ -33,7 +33,7 @@ from .guises import LEAP, STILL, Guises
 from .interactions import Interactions
 from .moments import STEP, Moments
 from .registration import Registration, silent
-from .scenes import Scenes
+from .scenes import Scenes, unlike
 from .situations import Situations
 from .unfinished import Unfinished
 from .volatility import Volatility
@@ -180,27 +180,27 @@ class Hippocampus:
                 missing[:, number] = np.isin(cells, guises).sum(axis=1) != 1
         return missing
 
-    def recall(self, percept: Percept, situation: Array) -> Recall:
-        """Memories like the present, which is of ``situation`` [B]."""
-        rows, entries, similarity = self.scenes.search(percept.latent)
-        nearest = similarity.max(axis=1, initial=0.0)
+    def recall(self, percept: Percept, situation: Array, among: int | None = None) -> Recall:
+        """Memories like the present, which is of ``situation`` [B], ``among`` the first so many scenes, else all."""
+        rows, entries, similarity = self.scenes.search(percept.latent, among)
         value, tried = self.scenes.value(entries, similarity)
-        return Recall(situation, rows, similarity, np.clip(1 - nearest, 0, 1), value, tried)
+        return Recall(situation, rows, similarity, unlike(similarity), value, tried)
 
     # What it writes by day
 
     def observe(
         self,
         before: State,
-        recall: Recall,
+        situation: Array,
         percepts: tuple[Percept, Percept],
         codes: tuple[Array, Array],
         action: Array,
         outcome: Outcome,
         after: State,
     ) -> list[int]:
-        """Take in one step of every body; ``codes`` [B, N] before and after are what was seen, noise and all. Returns
-        the situations whose body schema changed, so that what is known of them has to be learned anew."""
+        """Take in one step of every body, each in its ``situation`` [B]; ``codes`` [B, N] before and after are what was
+        seen, noise and all. Returns the situations whose body schema changed, so that what is known of them has to be
+        learned anew."""
         if self.capacity == 0:
             return []
         while len(self.unfinished) < len(action):
@@ -209,19 +209,20 @@ class Hippocampus:
         began = [self.moments.next(self.day, b) for b in bodies]
         when = [(at + len(self.unfinished[b].action) * STEP, at) for b, at in zip(bodies, began, strict=True)]
         latent, latent_after = percepts[0].latent, percepts[1].latent
+        novelty = self._novelty(before, latent, after)
         news = self.learn(
-            take(before, rows), latent[rows], recall.situation[rows], action[rows], outcome.reward[rows],
+            take(before, rows), latent[rows], situation[rows], action[rows], outcome.reward[rows],
             outcome.terminated[rows], take(after, rows), latent_after[rows], np.array(when, np.int64).reshape(-1, 2),
         )  # fmt: skip
         self.largest_reward = max(self.largest_reward, float(np.abs(outcome.reward).max(initial=0)))
         paid = np.abs(outcome.reward) / self.largest_reward if self.largest_reward else np.zeros(len(action))
-        salience = 1 - (1 - recall.novelty) * (1 - paid)
+        salience = 1 - (1 - novelty) * (1 - paid)
         if news is not None:  # what was known before is worth no room, however much it pays
             salience[rows] = news
         for b in bodies:
             part = self.unfinished[b]
             if not part.action:
-                part.situation = int(recall.situation[b])
+                part.situation = int(situation[b])
                 self.situations.learn(part.situation, latent[b], before.codes[b, self.grid])
             part.codes.append(codes[0][b])
             part.code.append(int(before.code[b]))
@@ -232,7 +233,12 @@ class Hippocampus:
             if outcome.done[b]:
                 end = bool(outcome.terminated[b]), bool(outcome.truncated[b]), bool(outcome.success[b])
                 self._finish(int(b), codes[1][b], *end)
-        return self._register(recall.situation, codes, action, outcome)
+        return self._register(situation, codes, action, outcome)
+
+    def _novelty(self, before: State, latent: Array, after: State) -> Array:
+        """How unlike all known scenes each is [B]; on a map, where what a step teaches counts instead, 0."""
+        mapped = before.place is not None and after.place is not None
+        return np.zeros(len(latent), np.float32) if mapped else self.scenes.novelty(before.code, latent)
 
     def learn(
         self,

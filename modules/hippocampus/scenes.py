@@ -78,18 +78,29 @@ class Scenes:
         np.add.at(self.tried, (entries, action), 1)
         self.row[entries] = row
 
-    def search(self, latent: Array) -> tuple[Array, Array, Array]:
-        """The nearest memories of ``latent`` [B, D]: rows [B, K], entries [B, K] (-1: none), similarity [B, K]."""
+    def search(self, latent: Array, among: int | None = None) -> tuple[Array, Array, Array]:
+        """The nearest memories of ``latent`` [B, D], ``among`` the first so many scenes, else all: rows [B, K], entries
+        [B, K] (-1: none), similarity [B, K]."""
         if len(self.entry) == 0 or self.recall == 0:
             none = np.full((len(latent), self.recall), -1, np.int64)
             return none, none, np.zeros(none.shape, np.float32)
-        similarity, entries = self.index.search(np.ascontiguousarray(latent, np.float32), self.recall)
+        first = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorRange(0, among))  # type: ignore[call-arg]
+        similarity, entries = self.index.search(np.ascontiguousarray(latent, np.float32), self.recall, params=first)
         found = entries >= 0
         return (
             np.where(found, self.row[np.maximum(entries, 0)], -1),
             entries,
             np.where(found, similarity, 0).astype(np.float32),
         )
+
+    def novelty(self, code: Array, latent: Array) -> Array:
+        """How unlike all memories the scenes ``code`` [B] of ``latent`` [B, D] are: 0 for one met before, which needs
+        no search, 1 with an empty memory."""
+        told = np.zeros(len(code), np.float32)
+        new = [row for row, key in enumerate(code.tolist()) if key not in self.entry]
+        if new:
+            told[new] = unlike(self.search(latent[new])[2])
+        return told
 
     def value(self, entries: Array, similarity: Array) -> tuple[Array, Array]:
         """Similarity-weighted mean return of each action, and the evidence behind it; both [B, A]."""
@@ -115,3 +126,8 @@ class Scenes:
             float(reward / times),
             float(ended / times),
         )
+
+
+def unlike(similarity: Array) -> Array:
+    """Novelty [B] of what has memories of ``similarity`` [B, K]: 1 without any."""
+    return np.asarray(np.clip(1 - similarity.max(axis=1, initial=0.0), 0, 1))
