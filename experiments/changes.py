@@ -128,7 +128,7 @@ def fade(stack: ExitStack, fading: float) -> None:
 
     def counted(self: Any) -> Any:
         counts = self.counts[: len(self), :3].copy()
-        for event in self._mixed:
+        for event in np.flatnonzero(self._mixed[: len(self)]):
             outcome, weight = weights(self._latest, event)
             counts[event] = weight.sum(), weight[outcome >= 2].sum(), weight[outcome % 2 == 1].sum()
         return counts

@@ -68,7 +68,7 @@ class Events:
         self._cell, self._action = np.zeros(0, np.int64), np.zeros(0, np.int64)  # of each pair
         self._pairs = np.zeros((0, len(SETS)), np.int64)  # of each event
         self._latest = Latest(self.change)  # rows of events; an outcome is 2 if it paid, and 1 more if it ended
-        self._mixed: set[int] = set()  # events that did not always come out the same
+        self._mixed = np.zeros(0, bool)  # events that did not always come out the same
         self._cuts = np.zeros(0, np.int64)  # when events changed
         self._stale = True
         self._memo = Memo(3)  # chance of reward, chance of an end, untried
@@ -83,26 +83,17 @@ class Events:
         events, fresh = self._events.enter(_events(features))
         attempts, new = self._attempts.enter(_attempts(features))
         self.features, self.counts = room(self.features, len(self)), room(self.counts, len(self))
-        self._paid = room(self._paid, self._attempts.size)
+        self._paid, self._mixed = room(self._paid, self._attempts.size), room(self._mixed, len(self))
         self.attempts = room(self.attempts, 1 + int(features[:, 0].max(initial=0)))
         self.features[events] = features
         if len(fresh):
             self._place(events[fresh], features[fresh])
-        np.add.at(self.attempts, (features[new, 0], 0), 1)
-        news, mixed = np.isin(np.arange(len(features)), new), set(self._mixed)
-        self._latest.enter(events, when, 2 * (reward > 0) + np.asarray(ended, bool))
-        for row, (event, attempt) in enumerate(zip(events.tolist(), attempts.tolist(), strict=True)):
-            paid = bool(reward[row] > 0)
-            self.counts[event] += (1, paid, ended[row], reward[row])
-            times = int(self.counts[event, 0])
-            if not _pure(self.counts[event : event + 1])[0]:
-                self._mixed.add(event)
-                news[row] |= event not in mixed
-                self._stale = True
-            elif times & (times - 1) == 0 or self._cuts.size:
-                self._stale = True
-            self.attempts[features[row, 0], 1] += paid and not self._paid[attempt]
-            self._paid[attempt] |= paid
+        news, ended = np.zeros(len(features), bool), np.asarray(ended, bool)
+        news[new] = True
+        self._latest.enter(events, when, 2 * (reward > 0) + ended)
+        rows, held = (features[:, 0], events, attempts, reward, ended), (self.counts, self._mixed, self._paid)
+        refit = _count(rows, *held, self.attempts, news)
+        self._stale |= refit or self._cuts.size > 0
         return news
 
     def _place(self, events: Array, features: Array) -> None:
@@ -150,7 +141,7 @@ class Events:
         """Weigh the hypotheses by the rows."""
         self._memo.clear()
         self._stale = False
-        mixed = np.array(sorted(self._mixed), np.int64)
+        mixed = np.flatnonzero(self._mixed[: len(self)])
         self._cuts = self._latest.changes(mixed)[-CUTS:]
         counts = self._counted()
         rows = self._by_time(counts)
@@ -207,6 +198,29 @@ def _borrowed(evidence: Array) -> Array:
     what an action says for itself."""
     others = evidence.sum(axis=0) - evidence
     return np.asarray(np.maximum(others - others.max(axis=1, keepdims=True), -BORROWED))
+
+
+@njit(cache=True)
+def _count(rows: tuple[Array, ...], counts: Array, mixed: Array, paid: Array, attempts: Array, news: Array) -> bool:
+    """Count ``rows``: the kind of action, event and attempt, reward and end, each [n]. Whether the fit is stale by it;
+    marks in ``news`` [n], where attempts are new, also what came out otherwise than ever before."""
+    (actions, events, tries, rewards, ends), stale = rows, False
+    before = mixed[events]
+    for row in range(len(events)):
+        at, pays = counts[events[row]], rewards[row] > 0
+        at[0] += 1
+        at[1] += pays
+        at[2] += ends[row]
+        at[3] += rewards[row]
+        attempts[actions[row], 0] += news[row]
+        attempts[actions[row], 1] += pays and not paid[tries[row]]
+        paid[tries[row]] |= pays
+        times = int(at[0])
+        stale |= times & (times - 1) == 0
+        if 0 < at[1] < times or 0 < at[2] < times:
+            mixed[events[row]] = stale = True
+            news[row] |= not before[row]
+    return stale
 
 
 @njit(cache=True)
