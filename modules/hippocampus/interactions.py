@@ -89,6 +89,8 @@ class Interactions:
             self.lore.count(name, verb, level, -self._trials[number])
         self.outcomes: dict[Key, Counter[Outcome]] = {}
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
+        self._numbers: dict[Key, int] = {}  # of exact keys
+        self._explained: dict[tuple[Key, Outcome], tuple[Effect, ...]] = {}
         self._latest = Latest(self.change)  # rows of exact keys
         self._kinds: dict[Outcome, int] = {}  # numbers of outcomes
         self._changing: set[Key] = set()  # keys whose facts change, and those that are taken to have changed with them
@@ -125,6 +127,7 @@ class Interactions:
             counts = self.outcomes.setdefault(key, Counter())
             news[row] = outcome not in counts
             counts[outcome] += 1
+        self._numbers.update(zip(keys, at.tolist(), strict=True))
         for key, number in sorted(set(zip(keys, at.tolist(), strict=True))):
             self._changing.discard(key)
             if len(self.outcomes[key]) > 1 and self._latest.holds[number]:
@@ -136,7 +139,7 @@ class Interactions:
 
     def _put(self, key: Key, outcome: Outcome, anew: bool = False) -> None:
         """Answer an exact key by ``outcome``."""
-        number = self._number(key)
+        number = self._numbers[key]
         if anew or outcome != tuple(self._usual[number].tolist()):
             self._usual[number] = outcome
             self._enter(key, outcome)
@@ -148,37 +151,34 @@ class Interactions:
             return _most(counts)[0]
         return list(self._kinds)[self._latest.last(number)]
 
-    def _number(self, key: Key) -> int:
-        return int(self._exact.enter(_keys(np.array(key[:1]), np.array([key[1:]])))[0][0])
-
     def _follow(self) -> None:
         """What was always like a key that changed has changed with it, until it is seen again."""
         before, told, rows = self._followers, dict[Key, Outcome](), self._latest
-        since = {key: rows.since(self._number(key)) for key in self._changing}
+        since = {key: rows.since(self._numbers[key]) for key in self._changing}
         for key in sorted(since, key=lambda key: (since[key], key)):
             verb, met = np.array(key[:1]), np.array([key[1:]])
             for name in _names(verb, met, self.codebook.attributes(met), self._fields)[0, :-1]:
                 others = [other for other in self._groups[find(self._names.table, name)].members if other != key]
                 if all(self._alike(key, other) for other in others):
-                    old = [other for other in others if rows.seen(self._number(other)) < since[key]]
+                    old = [other for other in others if rows.seen(self._numbers[other]) < since[key]]
                     told |= {other: self._likewise(key, other) for other in old}
         self._followers = set(told)
         for key in sorted(before | self._followers):
-            self._put(key, told.get(key) or self._now(key, self._number(key)))
+            self._put(key, told.get(key) or self._now(key, self._numbers[key]))
         self._changed = max(since.values(), default=0)
         self.lore.version += 1
 
     def _alike(self, key: Key, other: Key) -> bool:
         """Whether ``other``, when it was last seen, came out as ``key`` did just before or after."""
-        number, rows, kinds = self._number(key), self._latest, list(self._kinds)
-        at = int(np.searchsorted(rows.when[number, : rows.size[number]], rows.seen(self._number(other))))
-        came = set(self._effects(other, kinds[rows.last(self._number(other))]))
+        number, rows, kinds = self._numbers[key], self._latest, list(self._kinds)
+        at = int(np.searchsorted(rows.when[number, : rows.size[number]], rows.seen(self._numbers[other])))
+        came = set(self._effects(other, kinds[rows.last(self._numbers[other])]))
         near = [int(rows.outcome[number, i]) for i in (at - 1, at) if 0 <= i < rows.size[number]]
         return any(not came.isdisjoint(self._effects(key, kinds[kind])) for kind in near)
 
     def _likewise(self, key: Key, other: Key) -> Outcome:
         """What ``other`` comes to if that is what ``key`` comes to."""
-        effect = min(self._effects(key, self._now(key, self._number(key))), key=_complexity)
+        effect = min(self._effects(key, self._now(key, self._numbers[key])), key=_complexity)
         tokens = self.codebook.attributes(np.array([other[1:]]))
         after = tokens.copy()
         for at, operation in enumerate(effect[1:]):
@@ -192,7 +192,15 @@ class Interactions:
         return effect[0], told[0], told[1], told[2]
 
     def _effects(self, key: Key, outcome: Outcome) -> tuple[Effect, ...]:
-        return self._describe(outcome, self.codebook.attributes(np.array([key[1:]]))[0].tolist())
+        """The effects that would explain that a key came to an outcome: relative ones carry over to other tokens."""
+        if (key, outcome) not in self._explained:
+            tokens, after = self.codebook.attributes(np.array([key[1:], outcome[1:]])).tolist()
+            found: list[Effect] = [(outcome[0],)]
+            for which in range(len(TOKENS)):
+                options = _options(tokens, which, after[which])
+                found = [(*effect, *option) for effect in found for option in options]
+            self._explained[key, outcome] = tuple(found)
+        return self._explained[key, outcome]
 
     def predict(self, verb: Array, met: Array) -> tuple[Array, Array, Array]:
         """What would happen: how it moves [M], codes reached, carried and behind after [M, 3], novelty [M]."""
@@ -268,7 +276,7 @@ class Interactions:
         """Put what one key comes to now under all coarse keys, in the place of what it came to before."""
         verb, met = np.array(key[:1]), np.array([key[1:]])
         tokens = self.codebook.attributes(met)
-        effects = self._describe(outcome, tokens[0].tolist())
+        effects = self._effects(key, outcome)
         for level, name in enumerate(_names(verb, met, tokens, self._fields)[0]):
             number = int(self._names.enter(name[None])[0][0])
             if number == len(self._groups):
@@ -289,15 +297,6 @@ class Interactions:
                 group.vote = vote
             self._untested.add(number)
         self.lore.pending[self] = None
-
-    def _describe(self, outcome: Outcome, tokens: list[list[int]]) -> tuple[Effect, ...]:
-        """The effects that would explain an outcome: relative ones carry over to other tokens."""
-        after = self.codebook.attributes(np.array(outcome[1:])).tolist()
-        found: list[Effect] = [(outcome[0],)]
-        for which in range(len(TOKENS)):
-            options = _options(tokens, which, after[which])
-            found = [(*effect, *option) for effect in found for option in options]
-        return tuple(found)
 
 
 @njit(cache=True)
