@@ -129,6 +129,21 @@ def test_recall_finds_what_is_nearest(agent: cortex.Agent) -> None:
     assert asked > 50
 
 
+def test_a_step_recalls_what_was_known_before_it_whenever_it_is_asked() -> None:
+    made = cortex.Agent.make("MiniGrid-Empty-5x5-v0", "life.bodies=2", "planner.simulations=0", seed=0)
+    brain, novel = made.hippocampus, 0
+    for _, (trace, action, outcome, _) in zip(range(40), living(made, made.bodies, 0, np.random.default_rng(0))):
+        percept = trace.sensed.percept
+        known = brain.recall(percept, trace.situation)
+        told = brain.scenes.novelty(trace.state.code, percept.latent)
+        made.observe(trace, action, outcome)
+        np.testing.assert_allclose(trace.recall.similarity, known.similarity, atol=1e-6)
+        np.testing.assert_allclose(trace.recall.novelty, known.novelty, atol=1e-6)
+        np.testing.assert_allclose(told, known.novelty, atol=1e-6)
+        novel += int((known.novelty > 0.01).sum())
+    assert novel > 1
+
+
 def test_what_actions_led_to_is_the_discounted_return_of_the_rows(agent: cortex.Agent) -> None:
     brain, names = agent.hippocampus, agent.context.names[0]
     relearn(agent)
