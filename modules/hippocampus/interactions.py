@@ -91,6 +91,7 @@ class Interactions:
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
         self._numbers: dict[Key, int] = {}  # of exact keys
         self._explained: dict[tuple[Key, Outcome], tuple[Effect, ...]] = {}
+        self._carried: dict[tuple[Key, Outcome, Key], Outcome] = {}  # effects of keys, carried over to others
         self._latest = Latest(self.change)  # rows of exact keys
         self._kinds: dict[Outcome, int] = {}  # numbers of outcomes
         self._changing: set[Key] = set()  # keys whose facts change, and those that are taken to have changed with them
@@ -178,7 +179,13 @@ class Interactions:
 
     def _likewise(self, key: Key, other: Key) -> Outcome:
         """What ``other`` comes to if that is what ``key`` comes to."""
-        effect = min(self._effects(key, self._now(key, self._numbers[key])), key=_complexity)
+        now = self._now(key, self._numbers[key])
+        if (key, now, other) not in self._carried:
+            self._carried[key, now, other] = self._carry(key, now, other)
+        return self._carried[key, now, other]
+
+    def _carry(self, key: Key, outcome: Outcome, other: Key) -> Outcome:
+        effect = min(self._effects(key, outcome), key=_complexity)
         tokens = self.codebook.attributes(np.array([other[1:]]))
         after = tokens.copy()
         for at, operation in enumerate(effect[1:]):
