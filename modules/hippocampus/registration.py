@@ -10,6 +10,7 @@ resolved here; see guises. (Biology: the body schema learned from efference copi
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from cortex.types import TURN, UNSEEN, Array, Motions
 
@@ -85,11 +86,27 @@ def hypotheses(position: Array) -> tuple[Array, Array, Array]:
 def likelihood(before: Array, after: Array, source: Array, base: Array) -> Array:
     """Log likelihood [T, H] of each motion for each pair of scenes; ``before``, ``after`` [T, N] codes, ``base`` [V]
     base rates."""
-    origin = np.where(source >= 0, before[:, np.maximum(source, 0)], UNSEEN)  # [T, H, N]
     rate, seen = base[after], after != UNSEEN
     new, same, other = (np.log(p) * seen for p in (rate, 1 - MISREAD + MISREAD * rate, MISREAD * rate))
-    told = np.where(origin == after[:, None], same[:, None], other[:, None])
-    return np.asarray(np.where(origin == UNSEEN, new[:, None], told).sum(axis=2))
+    outside = np.full((len(before), 1), UNSEEN, before.dtype)  # the last, which a source of -1 points to
+    return np.asarray(_likelihood(np.hstack([before, outside]), after, source, new, same, other))
+
+
+@njit(cache=True)
+def _likelihood(before: Array, after: Array, source: Array, new: Array, same: Array, other: Array) -> Array:
+    told = np.empty((len(after), len(source)))
+    for row in range(len(after)):
+        sooner, later = before[row], after[row]
+        for motion in range(len(source)):
+            total = 0.0
+            for i in range(len(later)):
+                origin = sooner[source[motion, i]]
+                if origin == UNSEEN:
+                    total += new[row, i]
+                else:
+                    total += same[row, i] if origin == later[i] else other[row, i]
+            told[row, motion] = total
+    return told
 
 
 def changed(before: Array, after: Array) -> Array:
