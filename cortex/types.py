@@ -49,6 +49,8 @@ class CortexError(Exception):
 
 def take(record: Record, rows: Any) -> Record:
     """Index every array of a record (records in records too) along its first axis."""
+    if isinstance(rows, slice) and rows == slice(None):
+        return record
     picked: list[Any] = []
     for name in record.__dataclass_fields__:  # type: ignore[attr-defined]
         value = getattr(record, name)
