@@ -23,6 +23,7 @@ from cortex.modules.habit import HabitPolicy
 from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
+from cortex.modules.threads import one_thread
 from cortex.replay import relearn, relearn_worlds
 from cortex.types import Array, Habit, Outcome, Plan, Recall, Sensed, State, take
 
@@ -97,6 +98,7 @@ class Agent:
         scene = self.context.scene(codes)
         return Sensed(scene, self.multimodal(scene), codes)
 
+    @one_thread()
     def act(
         self,
         carry: Carry,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+import torch
 
 import cortex
 from cortex.day import live_day, living
@@ -143,6 +145,25 @@ def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_liv
     learner.sleep(0)
     assert learner.updates and lived(learner, GAMES[1], 60)
     assert learner.play(bodies(GAMES[2]), 2, 0) and learner.play(bodies(GAMES[2]), 2, 0, habit=True)
+
+
+def test_a_decision_takes_one_thread_and_leaves_the_others_to_whoever_used_them() -> None:
+    agent, threads = newborn().agent, list[int]()
+
+    class Probe(type(agent.habit)):  # type: ignore[misc]
+        def __call__(self, *scene: Any) -> Any:
+            threads.append(torch.get_num_threads())
+            return agent.habit(*scene)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        sensed = agent.perceive(bodies(GAMES[0]).reset(seed=0)[0])
+        asked = replace(agent, habit=Probe(agent.motor.actions))
+        asked.act(agent.initial(1), sensed, np.ones(1, bool), np.random.default_rng(0))
+        assert threads == [1] and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow
