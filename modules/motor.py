@@ -48,6 +48,8 @@ class Motor:
         bodies = len(goes_on)
         heat = self.temperature if temperature is None else temperature
         draw = generator.random(bodies)
+        if goes_on.all():
+            return line.actions[:, 0].astype(np.int64), _rest(line.actions, line.expected, line.known)
         if heat > 0:
             power = np.maximum(plan.weights.astype(np.float64), 1e-12) ** (1 / heat)
             chances = np.cumsum(power / power.sum(axis=1, keepdims=True), axis=1)
@@ -65,9 +67,11 @@ class Motor:
         ).astype(np.int64)
         actions = np.where(goes_on[:, None], line.actions, np.where((action == actions[:, 0])[:, None], actions, -1))
         expected = np.where(goes_on[:, None], line.expected, expected)
-        left = Line(
-            np.concatenate([actions[:, 1:], np.full((bodies, 1), -1, np.int16)], axis=1),
-            np.concatenate([expected[:, 1:], np.zeros((bodies, 1), np.int64)], axis=1),
-            np.where(goes_on, line.known, plan.known),
-        )
-        return action, left
+        return action, _rest(actions, expected, np.where(goes_on, line.known, plan.known))
+
+
+def _rest(actions: Array, expected: Array, known: Array) -> Line:
+    """The line without its first action."""
+    left = Line(np.full_like(actions, -1), np.zeros_like(expected), known)
+    left.actions[:, :-1], left.expected[:, :-1] = actions[:, 1:], expected[:, 1:]
+    return left
