@@ -107,6 +107,7 @@ class Hippocampus:
     def clear(self) -> None:
         """Forget every statistic; rows stay. What is known of the body stays until it is found anew."""
         self.worlds: list[World] = []
+        self._held: int | None = None  # not known since what tells it changed
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
         self.situations = Situations(self.width)
         self.largest_reward = 0.0
@@ -127,7 +128,7 @@ class Hippocampus:
         world = self.enter(situation)
         world.interactions.clear()
         world.events.clear()
-        world.shows, world.walked = np.zeros_like(world.shows), {}
+        world.shows, world.walked, self._held = np.zeros_like(world.shows), {}, None
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
@@ -141,10 +142,12 @@ class Hippocampus:
     def held(self) -> int:
         """The token that shows what is held where the view stays: the one that changes when something reached does, and
         else stays as it is; -1 while none is known."""
-        beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
-        share = beside / (beside + alone + 0.1)
-        best = int(share.argmax()) if len(share) else 0
-        return int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
+        if self._held is None:
+            beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
+            share = beside / (beside + alone + 0.1)
+            best = int(share.argmax()) if len(share) else 0
+            self._held = int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
+        return self._held
 
     def stirs(self, situation: int) -> Array:
         """How much each action [A] promises to show where the agent is, against the best: what moved it in other worlds
@@ -280,6 +283,7 @@ class Hippocampus:
             other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
             places = take(before.place, rows), take(after.place, rows)
             came = reward[rows], terminated[rows], when[rows]
+            self._held = None if other.any() else self._held
             news[rows] = world.learn(motions, number, *places, other, action[rows], *came)
         return news
 

@@ -66,7 +66,8 @@ class World:
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
         told = (changed | terminated | (reward != 0))[:, None]
-        self.shows += (other & told).sum(axis=0), (other & ~told).sum(axis=0)
+        if other.any():
+            self.shows += (other & told).sum(axis=0), (other & ~told).sum(axis=0)
         for code in met[(moved == 1) & ~changed, FRONT].tolist():
             self.walked[code] = self.walked.get(code, 0) + 1
         # What was pushed on leaves behind what is usually walked on.
