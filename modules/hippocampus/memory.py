@@ -171,8 +171,10 @@ class Hippocampus:
         """The situation [B] of each body; ``situation`` [B], that of the step before, is kept within an episode."""
         if not first.any():
             return situation
-        cells = codes[:, self.grid]
-        return np.where(first, self.situations.recognise(latent, cells, self._missing(cells)), situation)
+        rows, situation = np.flatnonzero(first), np.array(situation)
+        cells = codes[rows][:, self.grid]
+        situation[rows] = self.situations.recognise(latent[rows], cells, self._missing(cells))
+        return situation
 
     def _missing(self, cells: Array) -> Array:
         """Whether grid cells [B, n] do not show the agent once, as each situation [B, situations] has it."""

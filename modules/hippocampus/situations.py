@@ -41,7 +41,7 @@ class Situations:
         if new == 0:
             return np.zeros(len(latent), np.int32)
         if cells.shape[1]:
-            likeness = np.array([[_explained(_palette(own), known) for known in self.palettes] for own in cells])
+            likeness = np.array([[_explained(own, known) for known in self.palettes] for own in map(_palette, cells)])
             least = SHARE
         else:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
@@ -61,8 +61,10 @@ class Situations:
         self.sums[situation] += latent
         self.counts[situation] += 1
         known, own = self.palettes[situation], _palette(cells)
-        length = max(len(known), len(own))
-        self.palettes[situation] = np.pad(known, (0, length - len(known))) + np.pad(own, (0, length - len(own)))
+        both = np.zeros(max(len(known), len(own)))
+        both[: len(known)] = known
+        both[: len(own)] += own
+        self.palettes[situation] = both
 
 
 def _palette(cells: Array) -> Array:
