@@ -137,7 +137,7 @@ class MappedModel:
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
         curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
-        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, curious)
+        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, event, curious)
         return Expansion(
             Mapped(*scenes), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
             novelty.reshape(shape), bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
@@ -285,14 +285,15 @@ def _weigh(
     lost: Array,
     stops: Array,
     ahead: Array,
+    event: Array,
     curious: tuple[float, Array, float],
 ) -> tuple[Array, Array, Array]:
     """Reward that is counted on [M * A], whether the line stops [M * A], and worth of finding out [M * A]; ``curious``:
-    about what things do, by action about what pays, about what was never seen."""
+    about what things do, by kind of ``event`` [M * A] about what pays, about what was never seen."""
     things, events, frontier = curious
     reward, ended, bonus = np.zeros(len(chance)), np.empty(len(chance)), np.zeros(len(chance))
     for row in range(len(chance)):
-        hope = events[row % len(events)]
+        hope = events[row % len(events), event[row, 1], event[row, 8]]
         ended[row] = 1.0 if stops[row] or end[row] >= LIKELY else 0.0
         if chance[row] >= LIKELY:
             reward[row] = chance[row] * worth[row]

@@ -58,7 +58,9 @@ class Events:
 
     def clear(self) -> None:
         """Forget what this world taught."""
-        self.attempts = np.zeros((0, 2))  # by action: distinct attempts, and those that ever paid
+        # By action, whether it moved, and whether what is faced is seen elsewhere too: distinct attempts, and those
+        # that ever paid.
+        self.attempts = np.zeros((0, 2, 2, 2))
         self._events, self._attempts = Index(), Index()
         self._paid = np.zeros(0, bool)  # whether a distinct attempt ever paid
         self.features = np.zeros((0, len(FEATURES)), np.int64)
@@ -91,7 +93,7 @@ class Events:
         news, ended = np.zeros(len(features), bool), np.asarray(ended, bool)
         news[new] = True
         self._latest.enter(events, when, 2 * (reward > 0) + ended)
-        rows, held = (features[:, 0], events, attempts, reward, ended), (self.counts, self._mixed, self._paid)
+        rows, held = (features, events, attempts, reward, ended), (self.counts, self._mixed, self._paid)
         refit = _count(rows, *held, self.attempts, news)
         self._stale |= refit or self._cuts.size > 0
         return news
@@ -122,12 +124,13 @@ class Events:
         return told[:, 0], told[:, 1], told[:, 2] > 0
 
     def hope(self, action: Array) -> Array:
-        """Chance [M] that what was not yet tried with ``action`` [M] pays, held against one half before anything was
-        tried: 1 then, less with all that was tried in vain, here and in the worlds before."""
-        told = np.zeros((int(action.max(initial=0)) + 1, 2))
+        """Chance [M, 2, 2] that what was not yet tried with ``action`` [M] pays, by whether it moves the agent and by
+        whether what is faced then is seen elsewhere too, held against one half before anything was tried: 1 then, less
+        with all that was tried in vain, here and in the worlds before."""
+        told = np.zeros((int(action.max(initial=0)) + 1, 2, 2, 2))
         for world in (self, *self.others):
             told[: len(world.attempts)] += world.attempts[: len(told)]
-        return np.asarray(np.minimum(2 * (told[action, 1] + 1) / (told[action, 0] + 2), 1.0))
+        return np.asarray(np.minimum(2 * (told[action, ..., 1] + 1) / (told[action, ..., 0] + 2), 1.0))
 
     def explanations(self, most: int = 3) -> list[tuple[tuple[str, ...], float]]:
         """The feature sets that best explain reward, and their weights, for the action rewarded most often."""
@@ -202,9 +205,9 @@ def _borrowed(evidence: Array) -> Array:
 
 @njit(cache=True)
 def _count(rows: tuple[Array, ...], counts: Array, mixed: Array, paid: Array, attempts: Array, news: Array) -> bool:
-    """Count ``rows``: the kind of action, event and attempt, reward and end, each [n]. Whether the fit is stale by it;
+    """Count ``rows``: features [n, 9], event and attempt, reward and end, each [n]. Whether the fit is stale by it;
     marks in ``news`` [n], where attempts are new, also what came out otherwise than ever before."""
-    (actions, events, tries, rewards, ends), stale = rows, False
+    (features, events, tries, rewards, ends), stale = rows, False
     before = mixed[events]
     for row in range(len(events)):
         at, pays = counts[events[row]], rewards[row] > 0
@@ -212,8 +215,9 @@ def _count(rows: tuple[Array, ...], counts: Array, mixed: Array, paid: Array, at
         at[1] += pays
         at[2] += ends[row]
         at[3] += rewards[row]
-        attempts[actions[row], 0] += news[row]
-        attempts[actions[row], 1] += pays and not paid[tries[row]]
+        kind = attempts[features[row, 0], features[row, 1], features[row, 8]]
+        kind[0] += news[row]
+        kind[1] += pays and not paid[tries[row]]
         paid[tries[row]] |= pays
         times = int(at[0])
         stale |= times & (times - 1) == 0
