@@ -200,5 +200,5 @@ def test_where_to_go_is_told_by_what_was_seen_at_the_beginning_of_an_episode() -
     env = make_vector("MiniGrid-MemoryS7-v0", 1, part="day", held_out=0.0)
     learner = make(env.single_observation_space, env.single_action_space, 0)
     played: list[Played] = []
-    learner.live(env, 2_000, 0, played.append)
+    learner.live(env, 4_000, 0, played.append)
     assert np.mean([e.success for e in played[-30:]]) >= 0.9

@@ -355,9 +355,9 @@ def _steady(counts: Array) -> Array:
 
 
 def _attempts(features: Array) -> Array:
-    """Identity [M] of an attempt: all but the situation and the twin, and what is under the agent only where it has
-    just moved there."""
+    """Identity [M] of an attempt: all but the situation, and what is under the agent only where it has just moved
+    there."""
     kept = features.copy()
     kept[:, 2] *= kept[:, 1]
-    kept[:, (6, 8)] = 0
+    kept[:, 6] = 0
     return np.asarray(kept @ NAMES[: len(FEATURES)])
