@@ -128,6 +128,15 @@ def test_what_does_not_pay_is_worth_another_try_after_a_change() -> None:
     assert 0.5 > life.chance(BLUE, FLOOR) > 3 * before
 
 
+def test_what_no_longer_pays_may_be_tried_again_what_never_did_need_not() -> None:
+    life = Life()
+    for pays in (True, True, True, True, False, False):
+        life.see(RED, FLOOR, pays)
+        life.see(BLUE, FLOOR, False)
+        assert life.events.predict(event(RED, FLOOR))[2][0] == (not pays)
+        assert not life.events.predict(event(BLUE, FLOOR))[2][0]
+
+
 def test_what_pays_by_chance_keeps_its_chance() -> None:
     life, rng = Life(), np.random.default_rng(4)
     for _ in range(150):
