@@ -3,9 +3,9 @@
 In `cortex/Changing-v0` doors and fruits change roles; one body lives one game, without a night. At the beginning of
 each episode the agent's imagination is asked what every door and fruit comes to from every cell beside it: the share
 of right answers is ``recalled`` where the agent went against the thing that way since the last change, ``elsewhere``
-where it met the thing another way. Beside supersession stand counts that fade
-with each newer row of the same key, and counts that do not. In the rows without changes the good fruit pays by chance:
-there the answer is right if it says that the better fruit pays and the other does not.
+where it met the thing another way. Beside supersession stand counts that fade with each newer row of the same key, and
+counts that do not. In the rows without changes the good fruit pays by chance: there the answer is right if it says that
+the better fruit pays and the other does not.
 """
 
 from __future__ import annotations

@@ -61,8 +61,7 @@ class World:
         when: Array,
     ) -> Array:
         """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began; returns which [n]
-        taught something new.
-        ``other`` [n, R]: which of the senses that are no grid changed."""
+        taught something new. ``other`` [n, R]: which of the senses that are no grid changed."""
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
         told = (changed | terminated | (reward != 0))[:, None]
