@@ -92,7 +92,7 @@ class Agent:
 
     def steady(self, sensed: Sensed) -> Sensed:
         """What was sensed without the cells that are known to show noise."""
-        codes = self.hippocampus.volatility.steady(sensed.codes)
+        codes = self.hippocampus.own_body.volatility.steady(sensed.codes)
         if codes is sensed.codes:
             return sensed
         scene = self.context.scene(codes)
@@ -134,9 +134,9 @@ class Agent:
         motions = self.imagination.motions(trace.situation[0])
         _, after = self.context(carry, sensed, first, motions, around=False)
         percepts, codes = (trace.sensed.percept, sensed.percept), (trace.codes, outcome.sensed.codes)
-        volatile = self.hippocampus.volatility.version
+        volatile = self.hippocampus.own_body.volatility.version
         changed = self.hippocampus.observe(trace.state, trace.situation, percepts, codes, action, outcome, after)
-        if self.hippocampus.volatility.version != volatile:
+        if self.hippocampus.own_body.volatility.version != volatile:
             relearn(self)
         elif changed:
             relearn_worlds(self, changed)

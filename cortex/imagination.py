@@ -73,7 +73,7 @@ class Imagination:
 
     def motions(self, situation: int) -> Motions:
         """The body schema in a situation: as remembered, else as the cortex learned it by night."""
-        remembered = self.hippocampus.motions(int(situation))
+        remembered = self.hippocampus.own_body.motions(int(situation))
         if remembered.resolved:
             return remembered
         learned = self.world_model.motions
@@ -109,7 +109,7 @@ class WholeModel:
         memory = parts.hippocampus
         most = memory.largest_reward / (1 - memory.discount)
         self.top, self.unit = max(most, parts.novelty), max(most, 1.0)  # unit: the worth that a habit calls 1
-        self.stirs = memory.stirs(
+        self.stirs = memory.own_body.stirs(
             int(situation[0])
         )  # where nothing is known, what moved the agent elsewhere shows where it is
 

@@ -37,7 +37,7 @@ class Moment:
 def moments(agent: Agent, episodes: Sequence[Episode], around: bool = True) -> Iterator[Moment]:
     """Every step of ``episodes``, those of one situation together, BATCH episodes at a time, in the order of their
     steps. Without ``around`` the scenes of the states are those that were seen, though there be a map."""
-    context, multimodal, steady = agent.context, agent.multimodal, agent.hippocampus.volatility.steady
+    context, multimodal, steady = agent.context, agent.multimodal, agent.hippocampus.own_body.volatility.steady
     situations = np.array([episode.situation for episode in episodes])
     batches = [
         rows[start : start + BATCH]
@@ -113,7 +113,7 @@ def relearn(agent: Agent) -> None:
             memory.credit(episode, numbers[row], code[row])
         else:
             memory.unfinished[episode.body].code = code[row].tolist()
-    if changed := memory.hold():  # nobody knew it when the rows were read
+    if changed := memory.own_body.hold():  # nobody knew it when the rows were read
         relearn_worlds(agent, changed)
 
 

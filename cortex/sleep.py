@@ -138,7 +138,7 @@ def learn_world(
     agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator, progress: Progress | None
 ) -> None:
     """Teach the cortex what happens next, and how its body moves the view."""
-    model, motions = agent.imagination.world_model, agent.hippocampus.rigid
+    model, motions = agent.imagination.world_model, agent.hippocampus.own_body.rigid
     if (
         motions.resolved
     ):  # where the view stays, the body is shown otherwise in each world, and found within a few steps

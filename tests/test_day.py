@@ -120,10 +120,10 @@ def test_an_agent_that_was_saved_goes_on_as_the_one_that_lived(
     other = newborn()
     other.load(tmp_path)
     here, there = learner.agent.hippocampus, other.agent.hippocampus
-    assert there.held == here.held >= 0
+    assert there.own_body.held == here.own_body.held >= 0
     for situation, world in enumerate(here.worlds):
         assert world.motions is not None
-        assert there.motions(situation).held == here.held
+        assert there.own_body.motions(situation).held == here.own_body.held
         assert there.world(situation).interactions.outcomes == world.interactions.outcomes
     exams = [one.play(bodies(GAMES[1]), 6, 3) for one in (learner, other)]
     assert exams[0] == exams[1]

@@ -11,7 +11,7 @@ import pytest
 
 import cortex
 from cortex.day import live_day, living
-from cortex.modules.hippocampus import memory
+from cortex.modules.hippocampus import body as own
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.scenes import Scenes
@@ -31,10 +31,10 @@ def agent(request: pytest.FixtureRequest) -> cortex.Agent:
     """One that lived until it knows its body, and then a stretch in which every statistic was counted as it came."""
     made = cortex.Agent.make(request.param, "life.bodies=8", "planner.simulations=128", seed=0)
     live(made, 500, 1)
-    assert made.hippocampus.rigid.resolved and made.hippocampus.motions(0).along
+    assert made.hippocampus.own_body.rigid.resolved and made.hippocampus.own_body.motions(0).along
     relearn(made)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "PAIRS", 0)  # the body schema is settled
+        patch.setattr(own, "PAIRS", 0)  # the body schema is settled
         live(made, 300, 2)
     return made
 
@@ -91,9 +91,9 @@ def test_what_was_counted_as_it_came_is_what_the_rows_say(agent: cortex.Agent) -
 
 
 def test_the_body_is_found_again_from_the_rows(agent: cortex.Agent) -> None:
-    known = agent.hippocampus.motions(0)
+    known = agent.hippocampus.own_body.motions(0)
     agent.hippocampus.recollect()
-    again = agent.hippocampus.motions(0)
+    again = agent.hippocampus.own_body.motions(0)
     assert again.resolved
     for name in ("go", "turn", "reach", "facing", "own", "held"):
         np.testing.assert_array_equal(getattr(again, name), getattr(known, name))
@@ -177,7 +177,7 @@ def test_without_capacity_nothing_is_kept_and_nothing_is_known() -> None:
     live(silent, 300, 0)
     brain = silent.hippocampus
     relearn(silent)
-    assert not brain.motions(0).resolved and not brain.store.episodes() and not len(brain.scenes)
+    assert not brain.own_body.motions(0).resolved and not brain.store.episodes() and not len(brain.scenes)
     assert not brain.worlds and not len(brain.situations)
     latent = np.zeros((3, silent.multimodal.width), np.float32)
     found = brain.recall(Percept(latent), np.zeros(3, np.int32))
@@ -293,8 +293,8 @@ def player() -> cortex.Agent:
 def test_the_body_is_found_in_a_view_that_stays_and_the_map_is_true(player: cortex.Agent) -> None:
     brain = player.hippocampus
     assert len(brain.situations) == 1 == len(brain.worlds) and len(brain.world(0).episodes) > 3
-    motions = brain.motions(0)
-    assert motions.resolved and not motions.along and not brain.rigid.resolved
+    motions = brain.own_body.motions(0)
+    assert motions.resolved and not motions.along and not brain.own_body.rigid.resolved
     lives, asked = living(player, player.bodies, 2, np.random.default_rng(2)), 0
     for _, (trace, _, _, _) in zip(range(40), lives):
         place = trace.state.place
@@ -328,10 +328,10 @@ def test_relearning_one_situation_leaves_what_is_known_as_it_was(player: cortex.
 
 
 def test_the_schema_of_a_view_that_stays_is_found_again_from_the_rows(player: cortex.Agent) -> None:
-    known = player.hippocampus.motions(0)
+    known = player.hippocampus.own_body.motions(0)
     player.hippocampus.recollect()
     relearn(player)
-    again = player.hippocampus.motions(0)
+    again = player.hippocampus.own_body.motions(0)
     assert again.resolved and set(again.selves.tolist()) == set(known.selves.tolist())
     np.testing.assert_array_equal(again.go[:, :4][again.selves != UNSEEN], known.go[:, :4][known.selves != UNSEEN])
 
@@ -346,7 +346,11 @@ def test_what_another_game_looks_like_opens_a_world_of_its_own(player: cortex.Ag
     codes, latent = player.codebook.encode(scene.tokens, scene.mask), player.multimodal(scene).latent
     told = brain.recognise(codes, latent, np.ones(4, bool), np.zeros(4, np.int32))
     assert told.tolist() == [0, 0, 1, 1]  # the next free number, until an episode of it was lived
-    assert not brain.motions(1).resolved and not len(brain.world(1).interactions) and len(brain.world(0).interactions)
+    assert (
+        not brain.own_body.motions(1).resolved
+        and not len(brain.world(1).interactions)
+        and len(brain.world(0).interactions)
+    )
 
 
 # Forgetting

@@ -134,8 +134,8 @@ def test_no_room_passes_for_another_one_turned() -> None:
     assert Registration(lived.layout.position, ACTIONS).fit(*told).resolved, "rigid motions alone are misled"
     memory = make(env.observation_space, env.action_space, 0).agent.hippocampus
     memory.enter(0).motions = lived.fit(100)
-    assert memory.motions(0).shown and not memory.register(*told)
-    assert memory.motions(0).shown and not memory.rigid.resolved
+    assert memory.own_body.motions(0).shown and not memory.own_body.register(*told)
+    assert memory.own_body.motions(0).shown and not memory.own_body.rigid.resolved
 
 
 # A world made for one question

@@ -114,7 +114,7 @@ def test_the_cells_that_flicker_are_found_and_what_they_showed_is_kept(
 ) -> None:
     brain = flickering[0].hippocampus
     column = flickering[0].senses.layout.position[brain.grid][:, 1]
-    np.testing.assert_array_equal(brain.volatility.volatile, column >= 7)
+    np.testing.assert_array_equal(brain.own_body.volatility.volatile, column >= 7)
     kept = [brain.store.read(number).codes[:, brain.grid] for number in brain.store.episodes()]
     noise = np.concatenate([codes[1:] != codes[:-1] for codes in kept])[:, column >= 7]
     assert noise.mean() > 0.9
@@ -130,16 +130,16 @@ def test_what_flickers_follows_from_the_rows(flickering: tuple[cortex.Agent, lis
         lives = living(agent, games(514, flicker), 5, np.random.default_rng(5))
         return np.array([action for _, (_, action, _, _) in zip(range(40), lives)])
 
-    before, volatile = actions(), agent.hippocampus.volatility.volatile.copy()
-    agent.hippocampus.volatility.volatile[:] = False
+    before, volatile = actions(), agent.hippocampus.own_body.volatility.volatile.copy()
+    agent.hippocampus.own_body.volatility.volatile[:] = False
     keep.awaken(agent)
-    np.testing.assert_array_equal(agent.hippocampus.volatility.volatile, volatile)
+    np.testing.assert_array_equal(agent.hippocampus.own_body.volatility.volatile, volatile)
     np.testing.assert_array_equal(actions(), before)
 
 
 def test_attributes_that_show_noise_are_left_out_and_the_games_are_won() -> None:
     agent, won = life((505, 507), lambda bodies: bodies, 100, noise=100, noise_in="grid")
-    volatility = agent.hippocampus.volatility
+    volatility = agent.hippocampus.own_body.volatility
     assert volatility.left_out.tolist() == [False, True, True, True] and not volatility.volatile.any()
     assert max(won) < 60, won
     kept = agent.hippocampus.store.read(agent.hippocampus.store.episodes()[-1]).codes
@@ -149,7 +149,7 @@ def test_attributes_that_show_noise_are_left_out_and_the_games_are_won() -> None
 
 def test_where_nothing_flickers_nothing_is_left_out() -> None:
     agent, _ = life((505, 506), lambda bodies: bodies, 100)
-    volatility = agent.hippocampus.volatility
+    volatility = agent.hippocampus.own_body.volatility
     codes = np.arange(1, 1 + len(agent.senses.layout.modality))[None]
     assert (
         volatility.steady(codes) is codes

@@ -8,18 +8,15 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from cortex.types import (
     MODALITIES,
-    UNSEEN,
     Array,
     Episode,
     Layout,
-    Motions,
     Outcome,
     Percept,
     Recall,
@@ -28,21 +25,14 @@ from cortex.types import (
     take,
 )
 
+from .body import Body
 from .events import Events
-from .guises import LEAP, STILL, Guises
 from .interactions import Interactions
 from .moments import STEP, Moments
-from .registration import Registration, silent
 from .scenes import Scenes, unlike
 from .situations import Situations
 from .unfinished import Unfinished
-from .volatility import Volatility
-from .worlds import DUE, World
-
-PAIRS = 4096
-"""Steps from which registration is found; it is settled long before."""
-HOLDS = 0.9
-"""Share of its changes that must come with those of something reached, or with pay, in what shows what is held."""
+from .worlds import World
 
 
 class Store(Protocol):
@@ -88,26 +78,18 @@ class Hippocampus:
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
         self.change = change
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
-        self.rest = np.flatnonzero((layout.modality != MODALITIES["grid"]) & (layout.modality != MODALITIES["text"]))
-        at = layout.position[self.grid]
-        self.registration = Registration(at, actions, self.grid) if len(self.grid) else None
-        self.guises = Guises(at, actions) if len(self.grid) else None
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
-        self.rigid: Motions = silent(actions)
-        self.volatility = Volatility(self.grid, codebook, channels)
+        self.worlds: list[World] = []
+        self.own_body = Body(self.worlds, codebook, layout, actions, channels)
         self._stored = max(1, len(store.tokens()))
-        self._pairs, self._due = 0, 24
-        self._before: list[Array] = []
-        self._after: list[Array] = []
-        self._action: list[Array] = []
         self.clear()
         self._blank(0)  # levels that no token has are refused at once
 
     def clear(self) -> None:
         """Forget every statistic; rows stay. What is known of the body stays until it is found anew."""
-        self.worlds: list[World] = []
-        self._held: int | None = None  # not known since what tells it changed
+        self.worlds.clear()
+        self.own_body.news()
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
         self.situations = Situations(self.width)
         self.largest_reward = 0.0
@@ -128,42 +110,15 @@ class Hippocampus:
         world = self.enter(situation)
         world.interactions.clear()
         world.events.clear()
-        world.shows, world.walked, self._held = np.zeros_like(world.shows), {}, None
+        world.shows, world.walked = np.zeros_like(world.shows), {}
+        self.own_body.news()
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
         lore = before[0].interactions.lore if before else None
         interactions = Interactions(self.codebook, self.levels, self.change, lore)
-        return World(
-            interactions, Events(self.change, [world.events for world in before]), np.zeros((2, len(self.rest)))
-        )
-
-    @property
-    def held(self) -> int:
-        """The token that shows what is held where the view stays: the one that changes when something reached does, and
-        else stays as it is; -1 while none is known."""
-        if self._held is None:
-            beside, alone = sum((world.shows for world in self.worlds), np.zeros((2, len(self.rest))))
-            share = beside / (beside + alone + 0.1)
-            best = int(share.argmax()) if len(share) else 0
-            self._held = int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
-        return self._held
-
-    def stirs(self, situation: int) -> Array:
-        """How much each action [A] promises to show where the agent is, against the best: what moved it in other worlds
-        and was not yet tried in vain in this one."""
-        steps = sum(
-            (world.steps for world in self.worlds if world.steps is not None), np.zeros((self.actions, LEAP + 1))
-        )
-        share = (steps.sum(axis=1) - steps[:, STILL] + 1) / (steps.sum(axis=1) + 2)
-        done = np.bincount([row[2] for row in self.world(situation).rows], minlength=self.actions)
-        share /= 1 + done
-        return np.asarray(share / share.max())
-
-    def motions(self, situation: int) -> Motions:
-        """The body schema: of a view that moves along, else that of the situation."""
-        own = self.world(situation).motions
-        return self.rigid if self.rigid.resolved or own is None else own
+        events = Events(self.change, [world.events for world in before])
+        return World(interactions, events, np.zeros((2, len(self.own_body.rest))))
 
     # What it answers by day
 
@@ -173,17 +128,9 @@ class Hippocampus:
             return situation
         rows, situation = np.flatnonzero(first), np.array(situation)
         cells = codes[rows][:, self.grid]
-        situation[rows] = self.situations.recognise(latent[rows], cells, self._missing(cells))
+        missing = self.own_body.missing(cells, len(self.situations))
+        situation[rows] = self.situations.recognise(latent[rows], cells, missing)
         return situation
-
-    def _missing(self, cells: Array) -> Array:
-        """Whether grid cells [B, n] do not show the agent once, as each situation [B, situations] has it."""
-        missing = np.zeros((len(cells), len(self.situations)), bool)
-        for number, world in enumerate(self.worlds[: len(self.situations)]):
-            if world.motions is not None and not self.rigid.resolved:
-                guises = world.motions.selves[world.motions.selves != UNSEEN]
-                missing[:, number] = np.isin(cells, guises).sum(axis=1) != 1
-        return missing
 
     def recall(self, percept: Percept, situation: Array, among: int | None = None) -> Recall:
         """Memories like the present, which is of ``situation`` [B], ``among`` the first so many scenes, else all."""
@@ -238,7 +185,9 @@ class Hippocampus:
             if outcome.done[b]:
                 end = bool(outcome.terminated[b]), bool(outcome.truncated[b]), bool(outcome.success[b])
                 self._finish(int(b), codes[1][b], *end)
-        return self._register(situation, codes, action, outcome)
+        for number in set(situation[rows].tolist()):
+            self.enter(number)
+        return self.own_body.observe(situation[rows], codes[0][rows], codes[1][rows], action[rows])
 
     def _novelty(self, before: State, latent: Array, after: State) -> Array:
         """How unlike all known scenes each is [B]; on a map, where what a step teaches counts instead, 0."""
@@ -281,11 +230,12 @@ class Hippocampus:
         news = np.zeros(len(action), bool)
         for number in sorted(set(situation.tolist())):
             rows = _where(situation == number)
-            world, motions = self.enter(number), self.motions(number)
-            other = before.codes[rows][:, self.rest] != after.codes[rows][:, self.rest]
+            world, motions = self.enter(number), self.own_body.motions(number)
+            other = before.codes[rows][:, self.own_body.rest] != after.codes[rows][:, self.own_body.rest]
             places = take(before.place, rows), take(after.place, rows)
             came = reward[rows], terminated[rows], when[rows]
-            self._held = None if other.any() else self._held
+            if other.any():
+                self.own_body.news()
             news[rows] = world.learn(motions, number, *places, other, action[rows], *came)
         return news
 
@@ -333,6 +283,13 @@ class Hippocampus:
             if part.action and part.after is not None
         ]
 
+    def recollect(self) -> None:
+        """Find the body schemas anew, from the first rows that are kept."""
+        kept = [self.store.read(number) for number in self.store.episodes()] if self.capacity else []
+        for episode in kept:
+            self.enter(episode.situation)
+        self.own_body.recollect(kept)
+
     def credit(self, episode: Episode, number: int, code: Array) -> None:
         """What the actions of memory ``number`` led to; ``code`` [T] of its scenes."""
         returns = np.zeros(len(episode.action), np.float32)
@@ -342,111 +299,6 @@ class Hippocampus:
             returns[t] = later
         self.scenes.credit(code, episode.action.astype(np.int64), returns, number)
         self.enter(episode.situation).episodes.append(number)
-
-    # How it finds its own body
-
-    def _register(self, situation: Array, codes: tuple[Array, Array], action: Array, outcome: Outcome) -> list[int]:
-        if self.registration is None or self.guises is None:
-            return []
-        rows = _where(outcome.valid)
-        views = codes[0][rows][:, self.grid], codes[1][rows][:, self.grid]
-        changed = [] if self.rigid.resolved else self._find_self(situation[rows], *views, action[rows])
-        if self._pairs >= PAIRS:
-            return changed
-        self._before.append(views[0])
-        self._after.append(views[1])
-        self._action.append(action[rows])
-        self._pairs += len(views[0])
-        if self._pairs < self._due:
-            return changed
-        while self._due <= self._pairs:
-            self._due += max(8, self._due // 3)
-        pairs = np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action)
-        return list(range(len(self.worlds))) if self.register(*pairs) else changed
-
-    def _find_self(self, situation: Array, before: Array, after: Array, action: Array) -> list[int]:
-        """Look for the agent in the first steps of situations; those whose schema is another than before."""
-        changed = set(self.hold())
-        for number in sorted(set(situation.tolist())):
-            world = self.enter(number)
-            rows, known = np.flatnonzero(situation == number), len(world.rows)
-            if known >= DUE[-1]:
-                continue
-            world.rows += zip(before[rows], after[rows], action[rows].tolist())
-            if not any(known < due <= len(world.rows) for due in DUE):
-                continue
-            if self.volatility.notice(self.worlds, [number]):
-                return self._find_selves()
-            if self._see_self(number):
-                changed.add(number)
-        return sorted(changed)
-
-    def _find_selves(self) -> list[int]:
-        """Find all body schemas anew; the situations that there are."""
-        for situation, world in enumerate(self.worlds):
-            if world.rows:
-                self._see_self(situation)
-        if self._pairs:
-            self.register(np.concatenate(self._before), np.concatenate(self._after), np.concatenate(self._action))
-        return list(range(len(self.worlds)))
-
-    def hold(self) -> list[int]:
-        """Look for what is held where the rows now say that it is shown; the situations in which that is news."""
-        changed, held = [], self.held
-        for number, world in enumerate(self.worlds):
-            if world.motions is not None and world.motions.held != held:
-                world.motions = replace(world.motions, held=held, version=world.motions.version + held + 1)
-                changed.append(number)
-        return changed
-
-    def _see_self(self, situation: int) -> bool:
-        """Find the schema of one situation from its first rows; True where it is another than before."""
-        assert self.guises is not None
-        world, held = self.worlds[situation], self.held
-        before, after, action = world.first_rows()
-        before, after = self.volatility.cells(before), self.volatility.cells(after)
-        usual = np.zeros((self.actions, LEAP + 1))
-        for other in self.worlds[:situation]:
-            usual += 0 if other.steps is None else other.steps
-        found = self.guises.fit(before, after, action, usual, held)
-        known, world.motions = world.motions, found
-        world.steps = None if found is None else self.guises.steps(found, before, after, action)
-        return (None if known is None else known.version) != (None if found is None else found.version)
-
-    def recollect(self) -> None:
-        """Find the body schemas anew, from the first rows that are kept, as if they had just been lived."""
-        self.rigid, self._pairs, self._due = silent(self.actions), 0, 24
-        self._before, self._after, self._action = [], [], []
-        for world in self.worlds:
-            world.motions, world.rows, world.steps, world.readings = None, [], None, 0
-        if self.registration is None or self.capacity == 0:
-            return
-        for number in self.store.episodes():
-            episode = self.store.read(number)
-            codes, action = episode.codes[:, self.grid], episode.action.astype(np.int64)
-            world = self.enter(episode.situation)
-            world.rows += list(zip(codes[:-1], codes[1:], action.tolist()))[: DUE[-1] - len(world.rows)]
-            if self._pairs < PAIRS:
-                self._before.append(codes[:-1])
-                self._after.append(codes[1:])
-                self._action.append(action)
-                self._pairs += len(action)
-        while self._due <= self._pairs:
-            self._due += max(8, self._due // 3)
-        self.volatility.notice(self.worlds, range(len(self.worlds)))
-        self._find_selves()
-
-    def register(self, before: Array, after: Array, action: Array) -> bool:
-        """Find the motions of the view from rows; True where they are other than before."""
-        if self.registration is None:
-            return False
-        if any(world.motions is not None and world.motions.along for world in self.worlds):
-            return False  # a view that never turns, though a room may look like another one turned
-        found = self.registration.fit(self.volatility.cells(before), self.volatility.cells(after), action)
-        if not found.resolved or found.version == self.rigid.version:
-            return False
-        self.rigid = found
-        return True
 
 
 def _where(chosen: Array) -> Array | slice:
