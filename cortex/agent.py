@@ -165,8 +165,8 @@ class Agent:
             network.load_state_dict({n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)})
 
     def command(self, action: Array) -> Array:
-        """What the environment is told: actions [B] of its own space, which may not begin at 0."""
-        return action + int(self.space.start)
+        """What the environment is told: actions [B, ...] of its own space."""
+        return self.motor.codec(action)
 
     def initial(self, bodies: int) -> Carry:
         """What a step is handed when nothing came before it."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gymnasium import spaces
-
 from cortex.agent import Agent
 from cortex.config import Config
 from cortex.imagination import Imagination
@@ -14,14 +12,11 @@ from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
 from cortex.modules.habit import HabitPolicy
 from cortex.modules.hippocampus.memory import Hippocampus
-from cortex.modules.motor import Motor
+from cortex.modules.motor import Codec, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.modules.world_model import WorldModel
 from cortex.store.rows import Rows
-from cortex.types import MODALITIES, CortexError
-
-MOST_ACTIONS = 1024
-"""Actions that a search can still tell apart one by one."""
+from cortex.types import MODALITIES
 
 
 def build(
@@ -32,12 +27,8 @@ def build(
     ``like``: an agent for the same spaces whose senses, codebook and networks the new one shares, and its hippocampus
     too where the capacity is the same and no ``rows`` are given.
     """
-    if not isinstance(action_space, spaces.Discrete) or action_space.n > MOST_ACTIONS:
-        raise CortexError(
-            f"The action space is {action_space}, and only Discrete spaces of up to {MOST_ACTIONS} actions are "
-            "supported; a wrapper that offers the actions as a Discrete space would do."
-        )
-    actions = int(action_space.n)
+    codec = Codec(action_space)
+    actions = codec.actions
     senses = like.senses if like else Senses.for_space(observation_space, text_model=config.encoders.text)
     memories = Rows(None) if rows is None else rows
     codebook = like.codebook if like else Codebook()
@@ -85,7 +76,7 @@ def build(
         frontier=p.frontier,
         trust=w.trust,
     )
-    motor = Motor(actions, config.motor.temperature, p.depth)
+    motor = Motor(codec, config.motor.temperature, p.depth)
     return Agent(
         config,
         senses,

@@ -37,6 +37,11 @@ def misfit(space: Space, observation: Any, where: str = "the observation") -> st
             if wrong := misfit(part, observation[key], f"{where}[{key!r}]"):
                 return wrong
         return None
+    if isinstance(space, spaces.Tuple):
+        if not isinstance(observation, (tuple, list)) or len(observation) != len(space.spaces):
+            return f"{where} is {_short(observation)}, not a tuple of {len(space.spaces)}"
+        parts = zip(space.spaces, observation)
+        return next((w for i, (part, value) in enumerate(parts) if (w := misfit(part, value, f"{where}[{i}]"))), None)
     if isinstance(space, (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)):
         if not isinstance(observation, np.ndarray):
             observation = np.asarray(observation if _numeric(observation) else None)

@@ -262,7 +262,7 @@ def sign_of(place: Place) -> Array:
 @njit(cache=True)
 def deed(sign: int, action: int) -> int:
     """One number, never 0, for an action and the signature of where it led."""
-    return ((sign * 64 + action) * 0x1E3779B97F4A7C15) | 1
+    return (((sign * 64 + action % 64) * 0x1E3779B97F4A7C15) ^ (action // 64 * 0x2545F4914F6CDD1D)) | 1
 
 
 @njit(cache=True)

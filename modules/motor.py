@@ -1,16 +1,57 @@
 """The motor: turns a plan into an action, and follows the plan while what it foretold comes true.
 
-Actions of a Discrete space stand as they are. A line of actions found by search is a motor intention: it is carried
-out without searching again until something unexpected is seen (Botvinick 2008, on the hierarchy of action).
+Every action has a number, whatever the space: what the mind knows of, and what memory keeps. A line of actions found by
+search is a motor intention: it is carried out without searching again until something unexpected is seen (Botvinick
+2008, on the hierarchy of action).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from gymnasium import Space, spaces
 
-from cortex.types import Array, Plan
+from cortex.types import Array, CortexError, Plan
+
+MOST_ACTIONS = 1024
+"""Actions that a search can still tell apart one by one."""
+
+
+class Codec:
+    """Numbers the ``actions`` of a space from 0: those of a Discrete space in order, those of a MultiDiscrete or
+    MultiBinary one as a product, the last part running fastest.
+
+    Raises CortexError for another space, and for more than MOST_ACTIONS.
+    """
+
+    def __init__(self, space: Space[Any]) -> None:
+        if isinstance(space, spaces.Discrete):
+            counts, self._start = [int(space.n)], np.array([space.start])
+        elif isinstance(space, spaces.MultiDiscrete):
+            counts, self._start = space.nvec.ravel().tolist(), space.start.ravel()
+        elif isinstance(space, spaces.MultiBinary):
+            counts = [2] * math.prod(space.shape)
+            self._start = np.zeros(len(counts), np.int64)
+        else:
+            raise CortexError(
+                f"The action space is {space}, and only Discrete spaces, MultiDiscrete and MultiBinary are supported; "
+                "a wrapper that offers the actions as one of these would do."
+            )
+        self.actions = math.prod(counts)
+        if not 1 <= self.actions <= MOST_ACTIONS:
+            raise CortexError(
+                f"The action space is {space}, {self.actions} actions in all, and only 1 to {MOST_ACTIONS} are "
+                "supported; a wrapper that offers fewer, such as one part at a time, would do."
+            )
+        self._counts, self._shape, self._dtype = counts, tuple(space.shape or ()), space.dtype
+
+    def __call__(self, action: Array) -> Array:
+        """Numbers [B] -> what the environment is told, [B, ...]: actions of its own space."""
+        parts = np.stack(np.unravel_index(action, self._counts), axis=-1) + self._start
+        return np.asarray(parts.reshape(*np.shape(action), *self._shape).astype(self._dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +64,11 @@ class Line:
 
 
 class Motor:
-    """Chooses among ``actions`` actions; ``temperature`` 0 takes the likeliest, 1 draws from the plan. Lines are up
-    to ``length`` long."""
+    """Chooses among the actions of ``codec``; ``temperature`` 0 takes the likeliest, 1 draws from the plan. Lines are
+    up to ``length`` long."""
 
-    def __init__(self, actions: int, temperature: float, length: int) -> None:
-        self.actions, self.temperature, self.length = actions, temperature, length
+    def __init__(self, codec: Codec, temperature: float, length: int) -> None:
+        self.codec, self.actions, self.temperature, self.length = codec, codec.actions, temperature, length
 
     def initial(self, bodies: int) -> Line:
         """No intention."""

@@ -118,9 +118,10 @@ def test_a_night_that_is_cut_off_leaves_the_weights_of_the_evening() -> None:
 class Counting(gymnasium.Env[Any, Any]):
     """Ends after ``length`` steps; where it is ``unsound``, the third reward of every other episode is no number."""
 
-    observation_space, action_space = spaces.Discrete(20), spaces.Discrete(2)
+    action_space = spaces.Discrete(2)
 
-    def __init__(self, length: int = 5, unsound: bool = False) -> None:
+    def __init__(self, length: int = 5, unsound: bool = False, sees: Any = None) -> None:
+        self.observation_space = spaces.Discrete(20) if sees is None else sees
         self.length, self.unsound, self.begun, self.clock = length, unsound, 0, 0
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
@@ -229,7 +230,7 @@ def test_a_lesion_shares_the_weights_and_not_the_memory(walker: cortex.Agent) ->
     ("call", "words"),
     [
         (lambda folder: cortex.Agent.make("Pendulum-v1"), "only Discrete spaces"),
-        (lambda folder: cortex.Agent.make("Blackjack-v1"), "supported are"),
+        (lambda folder: cortex.Agent.make(lambda: Counting(sees=spaces.Box(0, 1, (2, 2)))), "supported are"),
         (lambda folder: cortex.Agent.make("CartPol-v1"), "CartPole-v1"),
         (
             lambda folder: cortex.Agent.make(EMPTY, "hippocampus.levels=[front,front.9]"),
@@ -267,19 +268,25 @@ def test_spaces_survive_as_json() -> None:
             "heading": spaces.Discrete(4, start=-1),
             "words": spaces.Text(20),
             "limbs": spaces.MultiDiscrete([[3, 4], [5, 6]], start=[[0, 1], [0, -2]]),
+            "touch": spaces.Dict(skin=spaces.Tuple((spaces.MultiBinary((2, 3)), spaces.Discrete(3)))),
         }
     )
     back = decode(json.loads(json.dumps(encode(space))))
     assert isinstance(back, spaces.Dict)
     assert differs(space, back) is None and back["body"] == space["body"] and back["image"] == space["image"]
     assert back["limbs"] == space["limbs"] and back["limbs"].start.tolist() == [[0, 1], [0, -2]]
+    assert back["touch"] == space["touch"]
+    numb = spaces.Dict(skin=spaces.Tuple((spaces.MultiBinary((3, 2)), spaces.Discrete(3))))
+    assert "the observation['touch']['skin'][0] is MultiBinary((3, 2))" in str(
+        differs(space, spaces.Dict({**space.spaces, "touch": numb}))
+    )
     other = spaces.Dict({**space.spaces, "limbs": spaces.MultiDiscrete([[3, 4], [5, 7]])})
     assert "the observation['limbs'] is MultiDiscrete(" in str(differs(space, other))
     assert differs(space, spaces.Dict({**space.spaces, "heading": spaces.Discrete(4)})) == (
         "the observation['heading'] is Discrete(4), not Discrete(4, start=-1)"
     )
     with pytest.raises(CortexError, match="cannot be saved"):
-        encode(spaces.MultiBinary(3))
+        encode(spaces.Sequence(spaces.Discrete(3)))
     for damaged in (None, {}, {"kind": "box"}, {"kind": "pickle"}, {"kind": "discrete", "n": -1, "start": 0}, FEW):
         with pytest.raises(CortexError, match=r"damaged|unknown kind"):
             decode(damaged)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex.modules.motor import Codec
 from cortex.types import Array
 
 EACH = 6
@@ -24,14 +25,14 @@ def best_constant(
 ) -> tuple[Array, float]:
     """Search the distribution over actions [A] that wins most often when every action is drawn from it.
 
-    ``make()`` gives a gymnasium environment with Discrete actions; an episode is won where ``info["success"]`` is True,
-    or, without that key, where it terminates with a positive reward. Cross-entropy search over log-probabilities
-    (Rubinstein 1999); each round spends about ``episodes`` episodes, on layouts that its candidates share. The success
-    returned comes from ``episodes`` fresh episodes of the result, so choosing does not flatter it. Below some 400
-    episodes the search finds too little, and a score measured against it flatters the agent.
+    ``make()`` gives a gymnasium environment; its actions are numbered as the motor numbers them. An episode is won
+    where ``info["success"]`` is True, or, without that key, where it terminates with a positive reward. Cross-entropy
+    search over log-probabilities (Rubinstein 1999); each round spends about ``episodes`` episodes, on layouts that its
+    candidates share. The success returned comes from ``episodes`` fresh episodes of the result, so choosing does not
+    flatter it. Below some 400 episodes the search finds too little, and a score measured against it flatters the agent.
     """
     env = blind(make())
-    actions = int(env.action_space.n)
+    actions = Codec(env.action_space).actions
     mean, deviation = np.zeros(actions), np.full(actions, SPREAD[0])
     count = max(2 * ELITE, episodes // EACH)
     for _ in range(rounds):
@@ -62,13 +63,14 @@ def blind(env: Any) -> Any:
 
 def play_constant(env: Any, distribution: Array, seeds: Array, rng: np.random.Generator) -> tuple[float, float]:
     """Play one episode a seed with actions drawn from ``distribution`` [A]; the share won and the mean return."""
-    edges = np.cumsum(distribution)
+    edges, codec = np.cumsum(distribution), Codec(env.action_space)
     wins, total = 0, 0.0
     for seed in seeds:
         env.reset(seed=int(seed))
         done = False
         while not done:
-            for action in np.searchsorted(edges, rng.random(64) * edges[-1], side="right").tolist():
+            drawn = codec(np.searchsorted(edges, rng.random(64) * edges[-1], side="right"))
+            for action in drawn.tolist() if drawn.ndim == 1 else drawn:
                 _, reward, terminated, truncated, info = env.step(action)
                 total += float(reward)
                 if done := terminated or truncated:

@@ -17,6 +17,10 @@ def encode(space: Space[Any]) -> dict[str, Any]:
     """Describe a space. Spaces of words, environments' own classes among them, are all called text."""
     if isinstance(space, spaces.Dict):
         return {"kind": "dict", "spaces": {str(key): encode(part) for key, part in space.spaces.items()}}
+    if isinstance(space, spaces.Tuple):
+        return {"kind": "tuple", "spaces": [encode(part) for part in space.spaces]}
+    if isinstance(space, spaces.MultiBinary):
+        return {"kind": "multibinary", "shape": list(space.shape)}
     if isinstance(space, spaces.Discrete):
         return {"kind": "discrete", "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
@@ -26,7 +30,10 @@ def encode(space: Space[Any]) -> dict[str, Any]:
     if isinstance(space, spaces.Box):
         bounds = {"low": _bound(space.low), "high": _bound(space.high)}
         return {"kind": "box", "shape": list(space.shape), "dtype": str(space.dtype), **bounds}
-    raise CortexError(f"the space {space} cannot be saved; Box, Discrete, MultiDiscrete, Text and a Dict of these can")
+    raise CortexError(
+        f"the space {space} cannot be saved; Box, Discrete, MultiDiscrete, MultiBinary, Text and a Dict or Tuple of "
+        "these can"
+    )
 
 
 def decode(told: Any) -> Space[Any]:
@@ -34,6 +41,10 @@ def decode(told: Any) -> Space[Any]:
     try:
         if told["kind"] == "dict":
             return spaces.Dict({key: decode(part) for key, part in told["spaces"].items()})
+        if told["kind"] == "tuple":
+            return spaces.Tuple([decode(part) for part in told["spaces"]])
+        if told["kind"] == "multibinary":
+            return spaces.MultiBinary([int(size) for size in told["shape"]])
         if told["kind"] == "discrete":
             return spaces.Discrete(int(told["n"]), start=int(told["start"]))
         if told["kind"] == "multidiscrete":
@@ -58,6 +69,9 @@ def differs(space: Space[Any], other: Space[Any], where: str = "the observation"
             if wrong := differs(space[key], other[key], f"{where}[{key!r}]"):
                 return wrong
         return None
+    if isinstance(space, spaces.Tuple) and isinstance(other, spaces.Tuple) and len(space.spaces) == len(other.spaces):
+        pairs = enumerate(zip(space.spaces, other.spaces))
+        return next((wrong for i, pair in pairs if (wrong := differs(*pair, f"{where}[{i}]"))), None)
     return None if encode(space) == encode(other) else f"{where} is {_named(other)}, not {_named(space)}"
 
 
@@ -67,7 +81,11 @@ def _named(space: Space[Any]) -> str:
     if isinstance(space, spaces.Box):
         shape = "x".join(map(str, space.shape))
         return f"a Box of {shape} {space.dtype} from {space.low.min():g} to {space.high.max():g}"
-    return str(space) if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) else type(space).__name__
+    return (
+        str(space)
+        if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary))
+        else type(space).__name__
+    )
 
 
 def _bound(values: Any) -> Any:

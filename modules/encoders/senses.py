@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from gymnasium import Space, spaces
 
 from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene, spread
 
+from .form import Form, called, form, take_apart
 from .grid import VALUES, GridEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
 from .text import PACKAGED, TextEncoder
@@ -23,10 +25,10 @@ APART = 64
 """Two keys of one modality stand a multiple of so many rows apart."""
 
 SUPPORTED = (
-    f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, Text,"
+    f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, MultiBinary, Text,"
     " symbolic codes (an integer Box of at most"
     f" {MOST_CELLS} x {MOST_CELLS} cells with 1 to {MOST_CHANNELS} channels, 0 to {VALUES - 1})"
-    " and a Dict of these; wrap the environment to give one of them"
+    " and a Dict or Tuple of these, nested or not; wrap the environment to give one of them"
 )
 
 
@@ -47,7 +49,7 @@ class FrozenEncoder(Encoder, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sense:
-    """One key of the observation (None: the observation has no keys) and its frozen encoder."""
+    """One key of the observation, a path where it is nested (None: there are no keys), and its frozen encoder."""
 
     key: str | None
     shape: tuple[int, ...] | None  # of one body's value; None: a string
@@ -55,7 +57,7 @@ class Sense:
 
     @property
     def name(self) -> str:
-        return _name(self.key)
+        return called(self.key)
 
     def read(self, values: Any) -> Any:
         """Check the form of a batch of values -> array [B, *shape], or strings [B]. Raises CortexError."""
@@ -92,6 +94,7 @@ class Senses:
 
     parts: tuple[Sense, ...]
     layout: Layout  # of every scene
+    form: Form  # of the observation
 
     @classmethod
     def for_space(
@@ -107,14 +110,8 @@ class Senses:
         none. All texts share ``text_model`` and ``text_cache``. Raises CortexError for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache)
-        if not isinstance(space, spaces.Dict):
-            return cls._of([_sense(None, space, text, unseen)])
-        if not space.spaces:
-            raise CortexError(f"the observation is an empty Dict, which tells nothing: {SUPPORTED}")
-        return cls._of([_sense(key, space[key], text, unseen) for key in sorted(space.spaces)])
-
-    @classmethod
-    def _of(cls, parts: list[Sense]) -> Senses:
+        tree, leaves = form(space)
+        parts = [_sense(key, leaf, text, unseen) for key, leaf in leaves.items()]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
         position, modality = [], []
         for part in parts:
@@ -123,7 +120,7 @@ class Senses:
             free[name] = -(-int(own[:, 0].max(initial=0) + 1) // APART) * APART
             position.append(own)
             modality.append(np.full(len(own), MODALITIES[name], np.int8))
-        return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)))
+        return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)), tree)
 
     @property
     def channels(self) -> int:
@@ -172,30 +169,14 @@ class Senses:
             else np.asarray(value)[None]
             for part, value in zip(self.parts, values, strict=True)
         ]
-        return {part.key: value for part, value in zip(self.parts, batched, strict=True)} if self._keyed else batched[0]
-
-    @property
-    def _keyed(self) -> bool:
-        return self.parts[0].key is not None
+        if self.form is None:
+            return batched[0]
+        return {part.key: value for part, value in zip(self.parts, batched, strict=True)}
 
     def _split(self, observation: Any) -> list[Any]:
         """Take an observation apart, one value for each sense."""
-        if not self._keyed:
-            if isinstance(observation, dict):
-                raise CortexError(
-                    f"expected an observation without keys, got a dict of {sorted(map(str, observation))}"
-                )
-            return [self.parts[0].words(observation)]
-        wanted = [part.key for part in self.parts]
-        if not isinstance(observation, dict):
-            raise CortexError(f"expected an observation with the keys {wanted}, got {type(observation).__name__}")
-        for key in wanted:
-            if key not in observation:
-                raise CortexError(f"{_name(key)} is missing: expected {wanted}, got {list(observation)}")
-        for key in observation:
-            if key not in wanted:
-                raise CortexError(f"{_name(key)} is not known: expected {wanted}, got {list(observation)}")
-        return [part.words(observation[key]) for part, key in zip(self.parts, wanted, strict=True)]
+        values = take_apart(self.form, [part.key for part in self.parts], observation)
+        return [part.words(value) for part, value in zip(self.parts, values, strict=True)]
 
     def _read(self, observation: Any) -> list[Any]:
         values = [part.read(value) for part, value in zip(self.parts, self._split(observation), strict=True)]
@@ -212,6 +193,8 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
         return Sense(key, (), SymbolEncoder(int(space.n), int(space.start)))
     if isinstance(space, spaces.MultiDiscrete) and space.nvec.size and space.nvec.sum() <= ALL:
         return Sense(key, space.shape, SymbolsEncoder(space.nvec.ravel(), space.start.ravel()))
+    if isinstance(space, spaces.MultiBinary):
+        return Sense(key, space.shape, SymbolsEncoder(np.full(math.prod(space.shape), 2)))
     if isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U"):
         return Sense(key, None, text)
     if isinstance(space, spaces.Box):
@@ -224,14 +207,10 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
             return Sense(key, shape, GridEncoder(shape, unseen if fits else None))
         if space.dtype == np.uint8 and len(shape) in (2, 3) and not codes:
             raise CortexError(
-                f"{_name(key)} is {_describe(space)}, pixels: not supported yet;"
+                f"{called(key)} is {_describe(space)}, pixels: not supported yet;"
                 " wrap the environment to give symbolic codes or a vector"
             )
-    raise CortexError(f"{_name(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
-
-
-def _name(key: str | None) -> str:
-    return "the observation" if key is None else f"observation key {key!r}"
+    raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
 
 
 def _describe(space: Space[Any]) -> str:
