@@ -10,7 +10,7 @@ from cortex.imagination import Imagination
 from cortex.modules.codebook import Codebook
 from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
-from cortex.modules.habit import HabitPolicy
+from cortex.modules.habit import LISTS, HabitPolicy
 from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Codec, Motor
 from cortex.modules.multimodal import Multimodal
@@ -29,7 +29,18 @@ def build(
     """
     codec = Codec(action_space)
     actions = codec.actions
-    senses = like.senses if like else Senses.for_space(observation_space, text_model=config.encoders.text)
+    e = config.encoders
+    senses = (
+        like.senses
+        if like and like.config.encoders == e
+        else Senses.for_space(
+            observation_space,
+            text_model=e.text,
+            text_cache=like.senses.texts if like else None,
+            sound=e.sound,
+            bands=e.bands,
+        )
+    )
     memories = Rows(None) if rows is None else rows
     codebook = like.codebook if like else Codebook()
     if like is None and len(memories.tokens()) > 1:
@@ -59,7 +70,8 @@ def build(
     words = int((senses.layout.modality == MODALITIES["text"]).sum())
     focus = 3 + words if grid else len(senses.layout.modality)
     w = config.world_model
-    habit = like.habit if like else HabitPolicy(actions, width=config.habit.width, seed=config.seed)
+    lists = max(LISTS, int(senses.layout.modality.max()))
+    habit = like.habit if like else HabitPolicy(actions, width=config.habit.width, seed=config.seed, lists=lists)
     world_model = (
         like.imagination.world_model
         if like

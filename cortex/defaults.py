@@ -22,6 +22,8 @@ class Encoders:
     """The frozen senses."""
 
     text: str = setting("minilm", "sentence encoder: minilm (packaged), a hub id or a folder")
+    sound: list[str] = setting([], "keys of the observation that are heard; . = one without keys")
+    bands: int = setting(24, "bands of frequencies told apart in sounds; 0 = deaf", least=0, most=64)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LESIONS: dict[str, str] = {
+    "sound": "encoders.bands=0",  # nothing is heard
     "hippocampus": "hippocampus.capacity=0",  # every morning is the first
     "planner": "planner.simulations=0",  # the habit acts alone
     "context": "context.length=0",  # only the present scene

@@ -30,7 +30,7 @@ COORDINATES = 2
 UNSEEN = 0
 """The code of a place that has not been seen. Real tokens have codes from 1."""
 
-MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3}
+MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3, "sound": 4}
 """Modality name -> the number that stands in ``Scene.modality``."""
 
 TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
@@ -174,7 +174,7 @@ class Place:
     pose: Array  # [B, 3] int: row, column, heading in quarter turns
     ahead: Array  # [B, P] int: the cell of the map in front of the agent
     carried: Array  # [B] int32, code of what shows what the agent holds
-    mission: Array  # [B] int64, identity of the scene's words (0 without words)
+    mission: Array  # [B] int64, identity of the scene's words, and of what was heard as the episode began; 0 for none
     passed: Array  # [B, W] int64, actions and where they led, in this episode, which did not end by them; hashed
 
 

@@ -3,7 +3,8 @@
 The trace is the leaky average of the temporal context model (Howard & Kahana 2002). The map is built by path
 integration: of the motions that the last action can make, standing still among them, the one whose view agrees best
 with the map is taken (place and grid cells; McNaughton 2006). One who finds that neither agrees looks for what is seen
-on the map, and else begins another. With ``length`` 0 only the present scene is left.
+on the map, and else begins another. What is heard as an episode begins is kept in mind with the words of its mission.
+With ``length`` 0 only the present scene is left.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Carry:
     clock: Array  # [B] int32, steps in this episode
     frame: Array  # [B] int64, of the motions that the map was made with
     passed: Array  # [B, PASSED] int64, see `Place`
+    heard: Array  # [B] int64, identity of what was heard when the episode began
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Context:
         self.width, self.length, self.decay, self.size = width, length, decay, size
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
         self.words = np.flatnonzero(layout.modality == MODALITIES["text"])
+        self.sounds = np.flatnonzero(layout.modality == MODALITIES["sound"])
         self.rest = np.flatnonzero(layout.modality != MODALITIES["grid"])
         self.view = layout.position[self.grid].astype(np.int64)
         span = np.arange(-surroundings, surroundings + 1)
@@ -120,6 +123,7 @@ class Context:
             clock=np.zeros(bodies, np.int32),
             frame=np.zeros(bodies, np.int64),
             passed=np.zeros((bodies, PASSED), np.int64),
+            heard=np.zeros(bodies, np.int64),
         )
 
     def __call__(
@@ -149,7 +153,8 @@ class Context:
         trace = decay * carry.trace + (1 - decay) * sensed.percept.latent
         clock = np.where(fresh, 0, carry.clock + 1).astype(np.int32)
         code = codes @ self.names[0, : codes.shape[1]]
-        carry = replace(carry, trace=trace, clock=clock)
+        heard = np.where(fresh, codes[:, self.sounds] @ self.names[1, self.sounds], carry.heard)
+        carry = replace(carry, trace=trace, clock=clock, heard=heard)
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
         fresh |= carry.frame != motions.frame
@@ -180,7 +185,7 @@ class Context:
         carry = replace(carry, cells=cells, seen=seen, pose=pose, frame=np.full(len(codes), motions.frame))
         if motions.along and (carry.clock >= max(1, self.length)).any():
             cells = np.where(carry.clock[:, None, None] - seen < max(1, self.length), cells, UNSEEN)
-        return carry, self._place(cells, pose, codes, motions)
+        return carry, self._place(cells, pose, codes, motions, carry.heard)
 
     def _sight_of(self, motions: Motions) -> Sight:
         """How the view lies on the map; kept for as long as the body schema stays."""
@@ -204,9 +209,9 @@ class Context:
             pose[lost, :2], found = self._find(cells[lost], view[lost], shown, motions)
             cells[lost] = np.where(found, cells[lost], UNSEEN)
 
-    def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions) -> Place:
+    def _place(self, cells: Array, pose: Array, codes: Array, motions: Motions, heard: Array) -> Place:
         carried = np.zeros(len(codes), np.int64) if motions.held < 0 else codes[:, motions.held]
-        mission = codes[:, self.words] @ self.names[1, self.words]
+        mission = codes[:, self.words] @ self.names[1, self.words] + heard
         none = np.zeros((len(codes), PASSED), np.int64)
         return Place(cells, pose, front_of(pose, motions, self.size), carried, mission, none)
 

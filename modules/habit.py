@@ -22,6 +22,8 @@ REACH = 12
 """Cells from the own one up to which neighbours are told apart; what lies beyond counts as at the edge."""
 ENTRIES = 256
 """Entries of a list that are told apart."""
+LISTS = 3
+"""Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words."""
 LOOKS = 32
 """Ways of pooling tokens by place. Cells of a 9x9 surrounding are told apart well from 16 on."""
 SHARPNESS = 0.6
@@ -53,6 +55,7 @@ def value_loss(logit: Tensor, value: Tensor) -> Tensor:
 
 class HabitPolicy(nn.Module):
     """Scene -> prior, value and confidence; ``width`` units a token, first weights from a generator of ``seed``.
+    ``lists``: how many senses beside the grid have places of their own.
 
     One head says how search divides its choice, another, per action, whether search would choose it at all: where
     several actions are equally good, the first is undecided by right, and only the second can be confident.
@@ -63,11 +66,11 @@ class HabitPolicy(nn.Module):
     nights: Tensor
     calibration: Tensor
 
-    def __init__(self, actions: int, width: int = 48, seed: int = 0) -> None:
+    def __init__(self, actions: int, width: int = 48, seed: int = 0, lists: int = LISTS) -> None:
         super().__init__()
         self.actions, self.width = actions, width
         generator = torch.Generator().manual_seed(seed)
-        places = (2 * REACH + 1) ** COORDINATES + (len(MODALITIES) - 1) * ENTRIES
+        places = (2 * REACH + 1) ** COORDINATES + lists * ENTRIES
         self.read = linear(TOKEN_WIDTH, width, generator)
         self.place = nn.Embedding(places, width, _weight=0.1 * torch.randn(places, width, generator=generator))
         self.look = nn.Embedding(places, LOOKS, _weight=first_looks(places, generator))

@@ -26,6 +26,7 @@ from cortex.envs.diagnostics.foraging import Foraging
 from cortex.envs.diagnostics.generalise import Generalise
 from cortex.envs.diagnostics.order import Order
 from cortex.envs.diagnostics.skill import Skill
+from cortex.envs.diagnostics.tone import Tone
 from cortex.envs.diagnostics.words import SENTENCES, Words
 from cortex.types import CortexError
 
@@ -90,6 +91,11 @@ def by_words(env: Any, history: History) -> int:
     return env.things.index(next(t for t, parts in SENTENCES.items() if said in (*parts["day"], *parts["exam"])))
 
 
+def pitch(sound: np.ndarray) -> int:
+    """Which of the two pitches, by the crossings of zero in the loud samples."""
+    return int(np.abs(np.diff(np.sign(sound))).sum() / 2 / len(sound) > 0.15)
+
+
 PLAYERS: dict[str, Callable[[Any, History], int]] = {
     "cortex/Cue-v0": lambda env, seen: env.pays[seen[0]["cue"] - 1],
     "cortex/Delay-v0": lambda env, seen: env.pays[seen[0]["sign"]],
@@ -103,6 +109,7 @@ PLAYERS: dict[str, Callable[[Any, History], int]] = {
     "cortex/Words-v0": by_words,
     "cortex/Chord-v0": lambda env, seen: env.answers[int(seen[-1]["tone"][0] * 3), seen[-1]["light"]],
     "cortex/Errand-v0": lambda env, seen: env.ends[seen[-1]["sign"]],
+    "cortex/Tone-v0": lambda env, seen: env.pays[pitch(seen[-1]["sound"])],
 }
 """Who lacks nothing: what is seen in the episode, and the rule that earlier episodes taught."""
 
@@ -246,6 +253,15 @@ def test_tones_of_one_pitch_are_never_quite_equal() -> None:
     env = Chord()
     tones = [float(env.reset(seed=s, options={"layout": (1, 0)})[0]["tone"][0]) for s in range(50)]
     assert len(set(tones)) == 50 and min(tones) > 1 / 3 and max(tones) < 2 / 3
+
+
+def test_the_tone_is_all_there_is_and_no_two_are_equal() -> None:
+    for game in range(5):
+        assert float(best_success(Tone(mute=("sound",), game_seed=game), everything)) == Tone.WITHOUT
+        assert best_success(Tone(game_seed=game), everything) == 1
+    env = Tone()
+    heard = {env.reset(seed=seed, options={"layout": (1,)})[0]["sound"].tobytes() for seed in range(50)}
+    assert len(heard) == 50
 
 
 def test_words_are_all_there_is_and_the_exam_has_others() -> None:

@@ -19,6 +19,7 @@ ENTRY_POINTS = {
     "cortex/Words-v0": "cortex.envs.diagnostics.words:Words",
     "cortex/Chord-v0": "cortex.envs.diagnostics.chord:Chord",
     "cortex/Errand-v0": "cortex.envs.diagnostics.errand:Errand",
+    "cortex/Tone-v0": "cortex.envs.diagnostics.tone:Tone",
 }
 """Id -> where its class is."""
 

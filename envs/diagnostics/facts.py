@@ -15,6 +15,7 @@ from .foraging import Foraging
 from .generalise import Generalise
 from .order import Order
 from .skill import Skill
+from .tone import Tone
 from .words import Words
 
 
@@ -59,5 +60,6 @@ DIAGNOSTICS: dict[str, Facts] = {
     ),
     "cortex/Chord-v0": facts(Chord, lesion=None, when="night", mute={"mute": ("light",)}),
     "cortex/Errand-v0": facts(Errand, lesion=None, when="day", settings=NO_TIME),
+    "cortex/Tone-v0": facts(Tone, lesion="sound", when="day", settings=("encoders.sound=[sound]",)),
 }
 """Id -> what is known of the task. The environment of days is ``gymnasium.make(id)``, that of exams has ``exam``."""

@@ -2,8 +2,18 @@
 
 from .grid import GridEncoder
 from .senses import Senses
+from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import SymbolEncoder, SymbolsEncoder
 from .text import TextEncoder
 from .vector import VectorEncoder
 
-__all__ = ["GridEncoder", "Senses", "SymbolEncoder", "SymbolsEncoder", "TextEncoder", "VectorEncoder"]
+__all__ = [
+    "GridEncoder",
+    "Senses",
+    "SoundEncoder",
+    "SpectrumEncoder",
+    "SymbolEncoder",
+    "SymbolsEncoder",
+    "TextEncoder",
+    "VectorEncoder",
+]

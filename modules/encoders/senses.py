@@ -14,6 +14,7 @@ from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene,
 
 from .form import Form, called, form, take_apart
 from .grid import VALUES, GridEncoder
+from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
 from .text import PACKAGED, TextEncoder
 from .vector import VectorEncoder
@@ -72,7 +73,7 @@ class Sense:
         if array.ndim != 1 + len(self.shape) or array.shape[1:] != self.shape:
             wanted = ", ".join(("B", *map(str, self.shape)))
             raise CortexError(f"{self.name}: expected an array of shape ({wanted}), got {array.shape}")
-        if array.dtype.kind not in ("biuf" if self.encoder.modality == "vector" else "iu"):
+        if array.dtype.kind not in ("biuf" if self.encoder.modality in ("vector", "sound") else "iu"):
             raise CortexError(f"{self.name}: expected {self.encoder.accepts}, got an array of dtype {array.dtype}")
         return array
 
@@ -103,15 +104,25 @@ class Senses:
         text_model: str = PACKAGED,
         unseen: Sequence[int] | None = (0, 0, 0),
         text_cache: dict[str, Array] | None = None,
+        sound: Sequence[str] = (),
+        bands: int = 24,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
         ``unseen``, MiniGrid's by default, is the unknown cell of symbolic grids with as many channels; other grids have
-        none. All texts share ``text_model`` and ``text_cache``. Raises CortexError for a space that is not supported.
+        none. All texts share ``text_model`` and ``text_cache``. ``sound``: the keys that are heard in ``bands`` bands,
+        "." for an observation without keys; no space tells samples of a sound from other numbers. Raises CortexError
+        for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache)
         tree, leaves = form(space)
-        parts = [_sense(key, leaf, text, unseen) for key, leaf in leaves.items()]
+        for key in sound:
+            if key not in leaves and not (key == "." and None in leaves):
+                raise CortexError(f"there is no sound {key!r}: the keys are {', '.join(str(k or '.') for k in leaves)}")
+        parts = [
+            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen)
+            for key, leaf in leaves.items()
+        ]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
         position, modality = [], []
         for part in parts:
@@ -121,6 +132,11 @@ class Senses:
             position.append(own)
             modality.append(np.full(len(own), MODALITIES[name], np.int8))
         return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)), tree)
+
+    @property
+    def texts(self) -> dict[str, Array] | None:
+        """Embeddings of all strings read so far; None where there are no words."""
+        return next((part.encoder.cache for part in self.parts if isinstance(part.encoder, TextEncoder)), None)
 
     @property
     def channels(self) -> int:
@@ -211,6 +227,18 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
                 " wrap the environment to give symbolic codes or a vector"
             )
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
+
+
+def _sound(key: str | None, space: Space[Any], bands: int) -> Sense:
+    """The encoder of one key that is heard: samples where values can be negative, else the strengths of bands."""
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not space.shape[0] or not space.is_bounded():
+        raise CortexError(
+            f"{called(key)} is {_describe(space)}, which cannot be heard; a Box of one dimension with bounds would do"
+        )
+    if space.low.min() < 0:
+        loudest = float(np.abs([space.low, space.high]).max())
+        return Sense(key, space.shape, SoundEncoder(space.shape[0], loudest, bands))
+    return Sense(key, space.shape, SpectrumEncoder(space.high, bands > 0))
 
 
 def _describe(space: Space[Any]) -> str:

@@ -31,7 +31,8 @@ class Body:
     def __init__(self, worlds: list[World], codebook: Vocabulary, layout: Layout, actions: int, channels: int) -> None:
         self.worlds, self.actions = worlds, actions
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
-        self.rest = np.flatnonzero((layout.modality != MODALITIES["grid"]) & (layout.modality != MODALITIES["text"]))
+        apart = [MODALITIES[sense] for sense in ("grid", "text", "sound")]  # what is heard passes: it shows nothing
+        self.rest = np.flatnonzero(~np.isin(layout.modality, apart))
         at = layout.position[self.grid]
         self.registration = Registration(at, actions, self.grid) if len(self.grid) else None
         self.guises = Guises(at, actions) if len(self.grid) else None
