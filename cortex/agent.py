@@ -40,6 +40,15 @@ class Carry:
     line: Line
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a search imagined; without layers where none was made, or in latents."""
+
+    model: Any  # the imagination that was searched
+    rows: Array  # [n] bodies for which it was
+    layers: list[planner.Layer]
+
+
 @dataclass(frozen=True)
 class Trace:
     """What the agent perceived, remembered and thought at one step."""
@@ -54,6 +63,7 @@ class Trace:
     plan: Plan
     searched: Array  # [B] bool, this step's action came from a search made now
     followed: Array  # [B] bool, it came from a line that search had found before
+    tree: Tree  # what that search imagined
 
     @cached_property
     def recall(self) -> Recall:
@@ -119,12 +129,12 @@ class Agent:
         habit = self.habit(state.scene, state.latent)
         sure = habit.confidence >= self.config.habit.trust
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
-        plan = self.plan(state, situation, habit, wanted)
+        plan, tree = self.plan(state, situation, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
         carry = Carry(replace(context, action=action), situation, line)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
         decided = plan.nodes > 0, follows & ~sure
-        return action, carry, Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided)
+        return action, carry, Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided, tree)
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
@@ -172,22 +182,30 @@ class Agent:
         """What a step is handed when nothing came before it."""
         return Carry(self.context.initial(bodies), np.zeros(bodies, np.int32), self.motor.initial(bodies))
 
-    def plan(self, state: State, situation: Array, habit: Habit, wanted: Array) -> Plan:
-        """Search for the bodies that want it; the habit's prior for the others."""
+    def plan(self, state: State, situation: Array, habit: Habit, wanted: Array) -> tuple[Plan, Tree]:
+        """Search for the bodies that want it, and what it imagined; the habit's prior for the others."""
         settings = self.config.planner
         bodies, actions = len(wanted), self.motor.actions
         plan = planner.nothing(bodies, actions, habit.prior)
         rows = np.flatnonzero(wanted) if settings.simulations > 0 else np.zeros(0, np.int64)
         if len(rows) == 0:
-            return plan
+            return plan, Tree(None, rows, [])
         whole = state if len(rows) == bodies else take(state, rows)
         model = self.imagination.model(whole, situation[rows])
-        found = self.search(model, habit.prior[rows], settings.simulations)
-        return planner.put(plan, found, rows)
+        tree = Tree(model, rows, [])
+        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers)
+        return planner.put(plan, found, rows), tree
 
-    def search(self, model: MappedModel | WholeModel, prior: Array, simulations: int) -> Plan:
+    def search(
+        self,
+        model: MappedModel | WholeModel,
+        prior: Array,
+        simulations: int,
+        layers: list[planner.Layer] | None = None,
+    ) -> Plan:
         """What search finds for the B bodies of ``model``: best-first where scenes can be told apart, and in latents
-        where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing."""
+        where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing. ``layers`` is given
+        those of a best-first tree."""
         settings, (bodies, actions) = self.config.planner, prior.shape
         if isinstance(model, WholeModel) and latent.fits(model):
             return latent.search(model, self.habit, simulations, settings.discount)
@@ -201,6 +219,7 @@ class Agent:
             discount=settings.discount,
             width=settings.width,
             depth=settings.depth,
+            tree=layers,
         )
 
     # The public face; see cortex.face

@@ -13,6 +13,7 @@ from cortex.types import Array, Outcome
 
 if TYPE_CHECKING:
     from cortex.agent import Agent, Trace
+    from cortex.record import Watcher
 
 Bodies = VectorEnv[Any, Any, Any]
 
@@ -78,20 +79,28 @@ def live_day(
     seed: int,
     generator: np.random.Generator,
     on_step: Callable[[int, list[Ended]], bool | None] | None = None,
+    watcher: Watcher | None = None,
 ) -> int:
     """Live ``steps`` environment steps (all bodies together) and remember them; returns the steps lived.
 
     ``on_step`` gets the steps so far and the episodes that just ended; the day ends early where it returns False.
+    ``watcher`` looks on and changes nothing.
     """
     total = 0
     for trace, action, outcome, finished in living(agent, bodies, seed, generator):
+        if watcher is not None:
+            watcher.decided(trace, action)
         faulty = [episode.body for episode in finished if episode.fault]
         if faulty:
             agent.drop(faulty)
             outcome.valid[faulty] = False
         agent.observe(trace, action, outcome)
         total += int(outcome.valid.sum()) + len(faulty)
+        if watcher is not None:
+            watcher.came(outcome, total)
         if (on_step is not None and on_step(total, finished) is False) or total >= steps:
             break
     agent.hippocampus.flush()
+    if watcher is not None:
+        watcher.end()
     return total

@@ -122,6 +122,7 @@ class LifeSettings:
     exam: int = setting(60, "episodes of an exam; 0 = no exams", least=0)
     held_out: float = setting(0.25, "share of layouts kept for exams; 0 = none", least=0, most=1)
     controls: bool = setting(True, "run the controls: constant actions, no night, shuffled targets")
+    watch: int = setting(0, "most steps recorded for `cortex watch`, spread over days and tasks; 0 = none", least=0)
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ BLOCKS: dict[str, list[str]] = {
         "life.steps=2000",
         "sleep.steps=2000",
         "life.bodies=8",
+        "life.watch=2400",
     ],
     "minigrid": ["life.bodies=16"],
 }

@@ -4,6 +4,7 @@
     FOLDER/memory.sqlite     rows: what was lived
     FOLDER/checkpoints/      weights and place in the life, one generation at each boundary
     FOLDER/metrics.jsonl     what happened
+    FOLDER/watch.jsonl       some of it step by step, where life.watch is not 0
 
 A day writes rows, and a night weights. At each boundary everything else is computed from the rows again, whether the
 life goes on or is taken up there: so an interruption at a boundary changes nothing, and one within a day only cuts the
@@ -31,9 +32,12 @@ from cortex.config import Config, ConfigError, differing, from_yaml
 from cortex.day import Bodies, Ended, live_day
 from cortex.envs.layouts import HeldOutLayouts, Part
 from cortex.envs.make import make_env, make_vector
+from cortex.frames import drawing
 from cortex.journal import Journal
 from cortex.measure.constant import best_constant
 from cortex.measure.exam import examine
+from cortex.record import Record, Watcher
+from cortex.record_night import NightWatcher
 from cortex.store import Lease, checkpoint, digest
 from cortex.types import CortexError
 from cortex.view import View
@@ -78,6 +82,7 @@ class _Life:
         self.rows = keep.rows_in(folder)
         self.agent = build(config, *spaces, rows=self.rows)
         self.journal = Journal(folder / "metrics.jsonl")
+        self.record = Record(folder) if config.life.watch else None
         self.day, self.phase, self.total = 1, PHASES[0], 0
         self.lived: dict[int, int] = {}  # steps of the tasks that are done today
         if (folder / "checkpoints").is_dir():
@@ -87,6 +92,8 @@ class _Life:
             life = config.life
             facts = {"tasks": life.tasks, "days": life.days, "seed": config.seed, "bodies": life.bodies}
             self.journal.write("life", **facts, steps=life.steps, version=__version__)
+            if self.record is not None:
+                self.record.begin(version=__version__, **drawing(life.tasks[0], self.agent.senses, self.agent.codebook))
             self._boundary(1, PHASES[0])
 
     def go_on(self) -> None:
@@ -110,6 +117,8 @@ class _Life:
             self.rows.close()
             self.journal.sync()
             self.journal.close()
+            if self.record is not None:
+                self.record.journal.close()
 
     # The parts of a day
 
@@ -148,7 +157,9 @@ class _Life:
         if before < steps:
             seeds = self._seeds("day", task, before)
             bodies = self._bodies(name, self.config.life.bodies, "day")
-            lived = live_day(self.agent, bodies, steps - before, _seed(seeds), np.random.default_rng(seeds), see)
+            watcher = self._watcher(task, before)
+            generator = np.random.default_rng(seeds)
+            lived = live_day(self.agent, bodies, steps - before, _seed(seeds), generator, see, watcher)
             bodies.close()
         seconds = time.perf_counter() - began
         self.total = base + before + lived
@@ -162,6 +173,14 @@ class _Life:
         )
         won = f"{np.mean(recent):.0%} of the last {len(recent)} won" if recent else "no episode ended"
         self.view.end(f"{title}: {before + lived} steps, {won}, {lived / seconds:.0f} steps/s")
+
+    def _watcher(self, task: int, before: int) -> Watcher | None:
+        """Who looks at a day in a task, of which ``before`` steps are over; None where nobody does."""
+        life = self.config.life
+        room = life.watch // (life.days * len(life.tasks))
+        if self.record is None:
+            return None
+        return Watcher(self.record, self.agent, self.day, task, room, life.steps, before)
 
     def _evening(self) -> None:
         """What the day brought, with memory and search, and what the weights alone could do before the night."""
@@ -238,7 +257,8 @@ class _Life:
                 self.journal.write("night_update", day=self.day, part=part, update=update, losses=losses)
             self._check()
 
-        return dict(night(agent, np.random.default_rng(self._seeds("night", 0)), see, shuffled))
+        watcher = NightWatcher(self.record, self.day) if record and self.record is not None else None
+        return dict(night(agent, np.random.default_rng(self._seeds("night", 0)), see, shuffled, watcher))
 
     def _constant(self, name: str, task: int) -> tuple[Any, float]:
         share = self.config.life.held_out
@@ -266,7 +286,8 @@ class _Life:
         keep.awaken(self.agent)
         self.day, self.phase = day, phase
         self.agent.hippocampus.day = day
-        keep.save(self.agent, self.folder, phase=phase, total=self.total, metrics=self.journal.sync())
+        told = self.journal.sync(), 0 if self.record is None else self.record.journal.sync()
+        keep.save(self.agent, self.folder, phase=phase, total=self.total, metrics=told[0], watch=told[1])
 
     def _resume(self) -> None:
         """Enter at the last boundary. What was lived since stands in the rows and is kept; all else is done again."""
@@ -280,7 +301,7 @@ class _Life:
                 str(found.state["phase"]),
                 int(found.state["total"]),
             )
-            size = int(found.state["metrics"])
+            size, watched = int(found.state["metrics"]), int(found.state.get("watch", 0))
         except (KeyError, TypeError, ValueError) as error:
             raise CortexError(f"{found.path} holds no place in a life ({error}); restore it from a backup") from error
         today = {task: self.rows.count(self.day, task) for task in range(len(self.config.life.tasks))}
@@ -294,6 +315,13 @@ class _Life:
             if event["event"] == "day":
                 self.lived[int(event["task"])] = int(event["steps"])
         self.total += sum(self.lived.values())
+        if self.record is not None:
+            self.record.resume(watched, lambda event: self._was_lived(event, today))
+
+    def _was_lived(self, event: dict[str, Any], today: dict[int, int]) -> bool:
+        """Whether the rows still hold what was recorded, of whose tasks ``today`` holds so many steps."""
+        waking = self.phase == "day" and event.get("event") == "episode" and event.get("day") == self.day
+        return waking and event.get("lived", 0) <= today.get(event.get("task", -1), 0)
 
 
 def _own(folder: Path, config: Config) -> None:

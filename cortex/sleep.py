@@ -19,6 +19,7 @@ from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
+    from cortex.record_night import NightWatcher
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 
@@ -57,6 +58,9 @@ class Remembered:
     situation: Array  # [n]
     old: Array  # [n] bool, lived before today
     probe: Array  # [n] bool, kept aside to judge the night
+    episode: Array  # [n] index of the episode
+    t: Array  # [n] step in it
+    dreamed: Array  # [n] bool, imagined from there on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,22 @@ class Lessons:
     known: Array  # [n] bool, the line leads to something that memory knows to pay
     old: Array  # [n] bool, lived before today
     probe: Array  # [n] bool, kept aside to judge the night
+    episode: Array  # [n] index of the episode
+    t: Array  # [n] step in it
+    dreamed: Array  # [n] bool, imagined from there on
 
 
 def night(
-    agent: Agent, generator: np.random.Generator, progress: Progress | None = None, shuffled: bool = False
+    agent: Agent,
+    generator: np.random.Generator,
+    progress: Progress | None = None,
+    shuffled: bool = False,
+    watcher: NightWatcher | None = None,
 ) -> dict[str, Any]:
     """One night: settle, learn the world, choose and search again, distil, guard. Returns what it did.
 
-    ``shuffled`` gives every state another state's targets: a control that must teach nothing.
+    ``shuffled`` gives every state another state's targets: a control that must teach nothing. ``watcher`` looks on and
+    changes nothing.
     """
     report, began = Report(), time.perf_counter()
     settings = agent.config.sleep
@@ -99,14 +111,18 @@ def night(
         lessons = search_again(agent, chosen, generator, progress)
         report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
     report.agreement_before = agreement(agent, lessons)
+    if watcher is not None:
+        watcher.chose(agent, episodes, lessons)
     with stage("distil"):
-        distil(agent, lessons, report, generator, progress, shuffled)
+        distil(agent, lessons, report, generator, progress, shuffled, None if watcher is None else watcher.drawn)
     with stage("guard"):
         report.agreement_after = agreement(agent, lessons)
         if report.agreement_after < report.agreement_before - settings.guard:
             agent.restore(before)
             report.rolled_back = True
     report.seconds = time.perf_counter() - began
+    if watcher is not None:
+        watcher.woke(agent, vars(report))
     return vars(report)
 
 
@@ -204,7 +220,8 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
         picked = np.flatnonzero(generator.random(len(m.rows)) < chance[m.rows])
         if len(picked):
             rows = m.rows[picked]
-            chosen.append(Remembered(take(m.before, picked), m.situation[picked], ~today[rows], aside[rows]))
+            where = rows, np.full(len(rows), m.t), np.zeros(len(rows), bool)
+            chosen.append(Remembered(take(m.before, picked), m.situation[picked], ~today[rows], aside[rows], *where))
     # Where some situations have a map, those without one are left out: habits are learned of scenes of one kind.
     mapped = [part for part in chosen if part.state.place is not None] or chosen
     groups = np.unique([part.situation[0] for part in mapped])
@@ -236,7 +253,8 @@ def _search(agent: Agent, chosen: Remembered) -> Lessons:
     plan = agent.search(model, even, max(1, agent.config.planner.simulations))
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     scene, found = chosen.state.scene, plan.steps > 0
-    return Lessons(scene, plan.weights, plan.best, value, found, plan.known, chosen.old, chosen.probe)
+    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
+    return Lessons(scene, plan.weights, plan.best, value, found, plan.known, *where)
 
 
 def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> Remembered:
@@ -259,7 +277,8 @@ def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> R
     codes = states.codes.copy()
     codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = 0
     scene = agent.context.surroundings(place, codes, model.motions)
-    return replace(chosen, state=replace(states, place=place, scene=scene, codes=codes))
+    state = replace(states, place=place, scene=scene, codes=codes)
+    return replace(chosen, state=state, dreamed=np.ones(len(codes), bool))
 
 
 def _pairs(a: Mapped, b: Mapped) -> Iterator[tuple[Array, Array]]:
@@ -274,9 +293,10 @@ def distil(
     generator: np.random.Generator,
     progress: Progress | None,
     shuffled: bool,
+    drawn: list[Array] | None = None,
 ) -> None:
     """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
-    yet."""
+    yet. ``drawn`` is given the rows of each update, among those that can be learned."""
     rows = np.flatnonzero(lessons.found & ~lessons.probe)
     if len(rows) == 0:
         return
@@ -299,6 +319,7 @@ def distil(
         sleep.learning_rate,
         generator,
         tell,
+        drawn,
     )
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)

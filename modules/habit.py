@@ -197,13 +197,15 @@ def fit(
     learning_rate: float,
     generator: np.random.Generator,
     progress: Callable[[int, dict[str, float]], None] | None = None,
+    drawn: list[Array] | None = None,
 ) -> dict[str, float]:
     """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
 
     AdamW, warm-up, cosine, clipped gradients; rows are drawn uniformly, ``weight`` [T] scales their losses.
-    ``progress(step, losses)`` is called after each step. The confidence is silent until `calibrate` is called again,
-    since it was another network's. Equal for equal generators and thread counts. With no steps or no scenes nothing
-    happens. Raises CortexError for values out of range and for targets that do not sum to 1.
+    ``progress(step, losses)`` is called after each step, ``drawn`` is given the rows of each. The confidence is silent
+    until `calibrate` is called again, since it was another network's. Equal for equal generators and thread counts.
+    With no steps or no scenes nothing happens. Raises CortexError for values out of range and for targets that do not
+    sum to 1.
     """
     if len(value) and not (np.min(value) >= 0 and np.max(value) <= 1):
         raise CortexError("the habit learns values in [0, 1]: divide returns by the largest one")
@@ -219,6 +221,8 @@ def fit(
     for step in range(steps):
         rows = generator.integers(0, scenes.bodies, batch)
         index = torch.from_numpy(rows)
+        if drawn is not None:
+            drawn.append(rows)
         losses = policy.losses(tensors(part(scenes, rows)), *(goal[index] for goal in goals))
         total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
         optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)

@@ -36,6 +36,18 @@ class Expansion:
     sign: Array  # [M, A] int64, what will be seen of the child: a plan is kept while this comes true
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a tree that was searched: M nodes, and which of their M * A children make the next one."""
+
+    body: Array  # [M]
+    weight: Array  # [M] discount times certainty on the way to the node
+    gained: Array  # [M] reward expected on the way to it
+    first: Array  # [M, A] bool, root actions that begin a best line to it
+    expansion: Expansion
+    rows: Array  # [n of M * A]
+
+
 class Model(Protocol):
     """Imagination as the search sees it: ``top`` bounds from above what one more step and all beyond can be worth."""
 
@@ -75,11 +87,12 @@ def search(
     discount: float,
     width: int,
     depth: int,
+    tree: list[Layer] | None = None,
 ) -> Plan:
     """Search from ``roots`` (one imagined scene a body) with up to ``simulations`` nodes a body.
 
     ``prior`` [B, A] is the plan where search finds nothing. At most ``width`` nodes of a layer are kept a body, and
-    ``depth`` layers are made.
+    ``depth`` layers are made. ``tree`` is given the layers, for who wants to look at them.
     """
     plan = nothing(bodies, actions, prior)
     if simulations <= 0 or bodies == 0:
@@ -108,7 +121,11 @@ def search(
             break
         e = model.expand(nodes)
         told = e.key, e.reward, e.end, e.novelty, e.bonus, e.value
+        searched = layer
         rows, layer = _step(level, layer, told, lead, table, model.top, discount, simulations, width)
+        if tree is not None:
+            body, weight, gained, first = searched
+            tree.append(Layer(body, weight, gained, first, e, rows))
         nodes = model.pick(e.children, rows)
         layers.append((e.sign, rows))
 

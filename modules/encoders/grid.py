@@ -68,3 +68,9 @@ class GridEncoder:
         tokens[:, filled:] = 0
         count = len(self.position)
         return scene(tokens.reshape(-1, count, self.width), mask.reshape(-1, count), self.position, self.modality)
+
+    def value(self, tokens: Array) -> Array:
+        """Read tokens [n, E] back as codes [n, C]; those of the unseen cell are 0."""
+        blocks = tokens[:, : self.channels * self.block].reshape(-1, self.channels, self.block)
+        like = np.einsum("ncw,cvw->ncv", blocks, self._blocks[:-1].reshape(self.channels, VALUES, self.block))
+        return np.asarray(like.argmax(axis=2) * blocks.any(axis=2))

@@ -40,6 +40,10 @@ class SymbolEncoder:
         tokens = self._vectors.take(index, axis=0)[:, None]
         return scene(tokens, np.ones((len(index), 1), bool), self.position, self.modality)
 
+    def value(self, tokens: Array) -> Array:
+        """Read tokens [B, 1, E] back as whole numbers [B, 1]."""
+        return np.asarray((tokens @ self._vectors.T).argmax(axis=2) + self.start)
+
 
 class SymbolsEncoder:
     """Whole numbers [B, n], each one of symbols of its own -> n tokens, frozen random unit vectors, at (index, 0).
@@ -72,6 +76,12 @@ class SymbolsEncoder:
         index = self._read(values)
         tokens = self._vectors.take(index + self._first, axis=0)
         return scene(tokens, np.ones(index.shape, bool), self.position, self.modality)
+
+    def value(self, tokens: Array) -> Array:
+        """Read tokens [B, n, E] back as whole numbers [B, n]."""
+        parts = zip(self._first, self._counts, strict=True)
+        like = [tokens[:, i] @ self._vectors[at : at + n].T for i, (at, n) in enumerate(parts)]
+        return np.stack([entry.argmax(axis=1) for entry in like], axis=1) + self._starts
 
     def _read(self, values: Array) -> Array:
         """Numbers [B, ...] -> [B, n], counted from zero."""

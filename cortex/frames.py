@@ -1,0 +1,100 @@
+"""What an agent saw, as few plain numbers that a page can draw: cells by code, and what its other senses said."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from cortex.envs.make import make_env
+from cortex.modules.codebook import Codebook
+from cortex.modules.encoders.grid import GridEncoder
+from cortex.modules.encoders.senses import Senses
+from cortex.modules.encoders.text import TextEncoder
+from cortex.types import UNSEEN, Array, Place
+
+
+class Frames:
+    """Reads scenes of ``senses`` back from their codes; nothing is entered into the codebook."""
+
+    def __init__(self, senses: Senses, codebook: Codebook) -> None:
+        self.senses, self.codebook = senses, codebook
+        self.spans: list[tuple[int, int]] = []
+        for part in senses.parts:
+            start = self.spans[-1][1] if self.spans else 0
+            self.spans.append((start, start + len(part.encoder.position)))
+        self.grids = [i for i, part in enumerate(senses.parts) if isinstance(part.encoder, GridEncoder)][:1]
+        self._heard: dict[bytes, str] = {}
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Rows and columns of the grid that is seen; None without one."""
+        for i in self.grids:
+            rows, columns = self.senses.parts[i].encoder.position.max(axis=0) + 1
+            return int(rows), int(columns)
+        return None
+
+    def view(self, codes: Array) -> list[int]:
+        """The cells of the grid in a scene's ``codes`` [N], row by row."""
+        return [int(code) for i in self.grids for code in codes[slice(*self.spans[i])]]
+
+    def beside(self, codes: Array) -> dict[str, Any]:
+        """What the other senses said, by name: numbers and texts."""
+        said: dict[str, Any] = {}
+        for i, part in enumerate(self.senses.parts):
+            own = codes[slice(*self.spans[i])]
+            if i in self.grids or (own == UNSEEN).all():
+                continue
+            name = part.key or "observation"
+            if isinstance(part.encoder, TextEncoder):
+                said[name] = self._text(part.encoder, own)
+            elif hasattr(part.encoder, "value"):
+                values = part.encoder.value(self.codebook.decode(own)[None])
+                said[name] = [round(float(value), 3) for value in np.ravel(values)[:16]]
+        return said
+
+    def cells(self, codes: list[int]) -> dict[int, list[int]]:
+        """What each code [n] of a cell shows, by channel."""
+        for i in self.grids:
+            encoder = self.senses.parts[i].encoder
+            assert isinstance(encoder, GridEncoder)
+            shown: Array | list[Any] = encoder.value(self.codebook.decode(np.array(codes, np.int64))) if codes else []
+            return {code: [int(value) for value in row] for code, row in zip(codes, shown, strict=True)}
+        return {}
+
+    def _text(self, encoder: TextEncoder, codes: Array) -> str:
+        key = self.codebook.decode(codes).tobytes()
+        if key not in self._heard:
+            width = self.codebook.width
+            for text, vector in encoder.cache.items():
+                self._heard[np.pad(vector, (0, -len(vector) % width)).astype(np.float32).tobytes()] = text
+        return self._heard.get(key, "")
+
+
+def drawing(task: str, senses: Senses, codebook: Codebook) -> dict[str, Any]:
+    """How frames of a task are drawn: names of the actions, rows and columns of the grid, whose cells they are."""
+    env = make_env(task)
+    inner: Any = env.unwrapped
+    named = getattr(inner, "actions", None)
+    names = [f"action {i}" for i in range(int(inner.action_space.n))]
+    if isinstance(named, type) and issubclass(named, Enum) and len(named) == len(names):
+        names = [action.name for action in named]
+    cells = "minigrid" if type(inner).__module__.startswith("minigrid.") else "codes"
+    env.close()
+    return {"actions": names, "shape": Frames(senses, codebook).shape, "cells": cells}
+
+
+def chart(place: Place, body: int) -> dict[str, Any]:
+    """The known part of a map: cells row by row from ``at`` (row, column) on, ``wide`` columns, and the pose."""
+    cells = place.cells[body]
+    known = cells != UNSEEN
+    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+    pose = [int(part) for part in place.pose[body]]
+    pose[:2] = [part % len(cells) for part in pose[:2]]
+    rows, columns = np.append(rows, pose[0]), np.append(columns, pose[1])
+    top, left, low, right = (int(edge) for edge in (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1))
+    shown = cells[top:low, left:right]
+    return {"at": [top, left], "wide": right - left, "cells": shown.ravel().tolist(), "pose": pose} | {
+        "holds": int(place.carried[body])
+    }
