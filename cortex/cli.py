@@ -1,4 +1,4 @@
-"""The command line: ``cortex live`` and ``cortex report``.
+"""The command line: ``cortex live``, ``cortex report`` and ``cortex watch``.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 stopped by Ctrl-C. Errors are one sentence on stderr.
 """
@@ -71,6 +71,17 @@ def _report(options: argparse.Namespace) -> None:
     _show(options.run)
 
 
+def _watch(options: argparse.Namespace) -> None:
+    """Write the page on which any recorded moment of a life can be looked at, and print its path."""
+    from cortex.config import ConfigError
+
+    if not options.run.is_dir():
+        raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
+    from cortex.report.watch import write
+
+    print(f"watch: {write(options.run, options.out)}")
+
+
 def _show(run: Path) -> None:
     """Write the report; print its path, a short table, and the same figures as one JSON line."""
     from cortex.report import summary, table, write
@@ -119,7 +130,18 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN", type=Path, help="the folder= of the life")
     report.set_defaults(command=_report)
 
-    for command in (live, report):
+    watch = commands.add_parser(
+        "watch",
+        help="write the page that shows a life moment by moment",
+        description="Write the page that shows a life moment by moment: what the agent saw, did, weighed and recalled, "
+        "and what its nights did with it. The life must have been lived with life.watch above 0.",
+        epilog="example: cortex watch runs/demo",
+    )
+    watch.add_argument("run", metavar="RUN", type=Path, help="the folder= of the life")
+    watch.add_argument("--out", metavar="FILE", type=Path, help="where the page goes (default: RUN/watch.html)")
+    watch.set_defaults(command=_watch)
+
+    for command in (live, report, watch):
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

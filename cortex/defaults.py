@@ -168,7 +168,7 @@ BLOCKS: dict[str, list[str]] = {
         "life.steps=2000",
         "sleep.steps=2000",
         "life.bodies=8",
-        "life.watch=2400",
+        "life.watch=1200",
     ],
     "minigrid": ["life.bodies=16"],
 }

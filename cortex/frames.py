@@ -35,6 +35,11 @@ class Frames:
             return int(rows), int(columns)
         return None
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """From where to where in a scene the grid stands."""
+        return next((self.spans[i] for i in self.grids), (0, 0))
+
     def view(self, codes: Array) -> list[int]:
         """The cells of the grid in a scene's ``codes`` [N], row by row."""
         return [int(code) for i in self.grids for code in codes[slice(*self.spans[i])]]
@@ -82,7 +87,8 @@ def drawing(task: str, senses: Senses, codebook: Codebook) -> dict[str, Any]:
         names = [action.name for action in named]
     cells = "minigrid" if type(inner).__module__.startswith("minigrid.") else "codes"
     env.close()
-    return {"actions": names, "shape": Frames(senses, codebook).shape, "cells": cells}
+    frames = Frames(senses, codebook)
+    return {"actions": names, "drawn": cells, "shape": frames.shape, "span": frames.span, "channels": senses.channels}
 
 
 def chart(place: Place, body: int) -> dict[str, Any]:
