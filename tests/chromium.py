@@ -1,4 +1,4 @@
-"""A headless Chromium that a test can drive: DevTools' protocol over a pipe, so that no port and no driver is needed."""
+"""A headless Chromium that a test can drive: DevTools' protocol over a pipe, without a port or a driver."""
 
 from __future__ import annotations
 

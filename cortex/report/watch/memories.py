@@ -59,11 +59,10 @@ def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     share = float((size[:2] ** 2).sum() / max(1e-12, float((size**2).sum())))
     cells = _cells(np.unique(np.concatenate(views)) if views else np.zeros(0, int), held.tokens, facts)
     days = max(row[2] for row in kept)
-    return {"points": points, "share": round(share, 3), "distinct": len(found), "cells": cells, "days": days} | {
-        "retention": [
-            [round(float(retention(age, 1 + 9 * s)), 3) for age in range(days)] for s in np.linspace(0, 1, 11)
-        ]
-    }
+    salience, age = np.linspace(0, 1, 11)[:, None], np.arange(days)
+    fading = np.round(retention(age, 1 + 9 * salience), 3).tolist()
+    counts = {"distinct": len(found), "days": days, "share": round(share, 3)}
+    return {"points": points, **counts, "retention": fading, "cells": cells}
 
 
 def _latents(kept: list[list[Any]], tokens: Array, width: int) -> Array:

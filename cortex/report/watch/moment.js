@@ -25,7 +25,7 @@ function why(step) {
   const line = step.lines && step.lines[0], steps = step.plan ? step.plan[1] : 0;
   const lost = step.foretold === false ? " It had foretold something else, so it searched anew." : "";
   if (!step.plan || !steps) return `${does}: search found nothing worth doing; it drew from its habit.${lost}`;
-  const end = step.known ? "to what it knows to pay" : line && line.paid > line.value / 2 ? "to a likely reward" : "to something worth finding out";
+  const end = step.known ? "to what it knows to pay" : line && line.paid > line.value / 2 ? "to a likely reward" : "to what it does not know yet";
   return `${does}: search found a line of ${steps} step${steps === 1 ? "" : "s"} ${end}, worth ${plain(step.plan[0])}.${lost}`;
 }
 
@@ -42,7 +42,6 @@ function bars(step) {
   });
   // Of many actions those are shown that anything speaks for.
   const shown = rows.length <= 12 ? rows : rows.map((row, i) => [row, (weights ? weights[i] : 0) + step.prior[i] + 9 * (i === step.action)]).sort((a, b) => b[1] - a[1]).slice(0, 10).map(([row]) => row);
-  $("bars").setAttribute("role", "list");
   $("bars").replaceChildren(...shown);
 }
 
@@ -67,7 +66,7 @@ function lines(step) {
   const rows = shown.map((line) => {
     const pays = line.paid > line.value / 2;
     return make("li", {}, make("span", { class: "worth", text: plain(line.value, 3) }), make("span", { class: "chips" }, ...chips(line.actions, old ? state.t - at : 0)),
-      make("small", { class: pays ? "good" : "", text: pays ? "★ pays" : "? finds out" }), make("small", { text: `${line.actions.length} step${line.actions.length === 1 ? "" : "s"}` }));
+      make("small", { class: pays ? "good" : "", text: pays ? "★ pays" : "? finds out" }));
   });
   const told = old ? `Found ${state.t - at} step${state.t - at === 1 ? "" : "s"} ago.` : `Best line by first action, after ${plain(step.plan[2], 0)} imagined scenes.`;
   $("lines").replaceChildren(make("ol", {}, ...rows), make("p", { class: "caption", text: told }));

@@ -38,11 +38,11 @@ function order(n) {
 
 function memories(n) {
   const most = Math.max(...n.memories.map((m) => m[6]), 1);
-  $("most").replaceChildren(table(["memory", "day", "game", "moments", "replays", ""], n.memories.slice(0, 12).map(([number, day, game, situation, length, lessons, replays]) => {
+  $("most").replaceChildren(table(["memory", "day", "game", "moments", "replays", ""], n.memories.slice(0, 12).map(([number, day, game, situation, , lessons, replays]) => {
     const at = data.episodes.findIndex((e) => e.memory === number);
     const name = at < 0 ? String(number) : make("button", { type: "button", text: String(number), title: "Watch this episode", onclick: () => { go(at, 0); $("why").scrollIntoView(); } });
-    return [name, day, `${task(game)} ${MARKS[situation % MARKS.length]}${situation}`, `${lessons} of ${length} steps`, plain(replays, 0), bar(replays / most)];
-  }), [4]));
+    return [name, day, `${task(game)} ${MARKS[situation % MARKS.length]}${situation}`, plain(lessons, 0), plain(replays, 0), bar(replays / most)];
+  }), [3, 4]));
 }
 
 function examples(n) {
@@ -50,8 +50,9 @@ function examples(n) {
     const picture = make("canvas", { role: "img", "data-size": "96" });
     view(picture, x.view, 96);
     const best = new Set(x.best), top = [...x.search.keys()].sort((a, b) => x.search[b] + x.after[b] - x.search[a] - x.after[a]).slice(0, 3);
-    const rows = top.map((a) => make("div", { class: "number", text: `${best.has(a) ? "★" : "\u2003"} ${act(a)}  ${plain(x.before[a])} → ${plain(x.after[a])}` }));
-    return make("figure", {}, picture, make("figcaption", { text: `day ${x.day}, ${task(x.task)}, replayed ${x.times} times` }), ...rows);
+    const rows = top.map((a) => make("div", { class: "change", role: "listitem", "aria-label": `${act(a)}: ${plain(x.before[a])} before, ${plain(x.after[a])} after${best.has(a) ? ", best by search" : ""}` },
+      make("span", { text: (best.has(a) ? "★ " : "") + act(a) }), make("span", { class: "track" }, make("i", { class: "before", style: { width: percent(x.before[a]) } }), make("i", { class: "habit", style: { width: percent(x.after[a]) } }))));
+    return make("figure", {}, picture, make("figcaption", { text: `day ${x.day}, ${task(x.task)}, replayed ${x.times} times` }), make("div", { role: "list" }, ...rows));
   }));
   if (!n.examples.length) $("examples").append(make("p", { class: "quiet", text: "No moment that was lived was learned from." }));
 }
@@ -80,7 +81,7 @@ function plot() {
   view($("scene"), p[7]);
   $("told").textContent = `Memory ${p[5]}, step ${p[6] + 1}, day ${p[2]}; situation ${p[3]}, salience ${plain(p[4])}`;
   $("today").textContent = String(today);
-  $("plane").textContent = `${plain(points.length, 0)} of ${plain(map.distinct, 0)} distinct remembered scenes, each at the latent by which it is recalled, in the plane of the first two principal components (${percent(map.share)} of the variance). ${order.length ? "" : "Nothing is remembered yet. "}What is older fades as memory does: by day ${today}, the retention curve says.`;
+  $("plane").textContent = `${plain(points.length, 0)} of ${plain(map.distinct, 0)} distinct remembered scenes, each at the latent by which it is recalled, in the plane of the first two principal components (${percent(map.share)} of the variance). ${order.length ? "" : "Nothing is remembered yet. "}What was lived earlier is paler, by the curve of forgetting.`;
   const situations = [...new Set(points.map((q) => q[3]))].sort((a, b) => a - b);
   const key = by === "3" ? situations.slice(0, 12).map((s) => [MARKS[s % MARKS.length], SERIES[s % SERIES.length], "situation " + s]) : by === "age" ? [["●", shade(1), "of today"], ["●", shade(0), "oldest"]] : [["●", shade(1), "salience 1"], ["●", shade(0), "0 (smaller)"]];
   $("key").replaceChildren(...key.map(([sign, colour, text]) => make("span", {}, make("b", { text: sign, style: { color: colour } }), " " + text)));

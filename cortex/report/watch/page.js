@@ -90,7 +90,8 @@ function open() {
   $("episode").addEventListener("change", () => go(Number($("episode").value), 0));
   for (const [id, does] of Object.entries({ start: () => go(state.e, 0), back: () => go(state.e, state.t - 1), play: () => play(), on: () => go(state.e, state.t + 1), stop: () => go(state.e, Infinity) })) $(id).addEventListener("click", does);
   document.addEventListener("keydown", keys);
-  $("day").max = $("day").value = String(data.map.days || 1);
+  $("day").max = String(data.map.days || 1);
+  $("day").value = $("day").max;
   $("day").addEventListener("input", plot);
   $("colour").addEventListener("change", plot);
   $("plot").addEventListener("pointermove", nearest);

@@ -10,7 +10,7 @@ from typing import Any
 
 from cortex.types import CortexError
 
-HINT = "live with life.watch=2400, the most steps to record, as the block demo does"
+HINT = "live with life.watch=1200, the most steps to record, as the block demo does"
 
 
 def recorded(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]], int]:
@@ -33,10 +33,12 @@ def recorded(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], list[dic
                 if kind == "watch":
                     facts = _facts(told)
                 elif kind in ("episode", "night"):
-                    (episodes if kind == "episode" else nights).append(
-                        _episode(told) if kind == "episode" else _night(told)
-                    )
-                    cells |= {int(code): _ints(value) for code, value in told["cells"].items()}
+                    shown = {int(code): _ints(value) for code, value in told["cells"].items()}
+                    if kind == "episode":
+                        episodes.append(_episode(told))
+                    else:
+                        nights.append(_night(told))
+                    cells |= shown
             except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError):
                 damaged += 1
     except OSError as error:
@@ -67,6 +69,8 @@ def _facts(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _episode(told: dict[str, Any]) -> dict[str, Any]:
+    if not told["steps"]:
+        raise ValueError("an episode has steps")
     whole = {name: int(told[name]) for name in ("day", "task", "lived", "situation", "first", "length")}
     return {
         **whole,
@@ -93,7 +97,7 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
     if "beside" in told:
         step["beside"] = {str(name): _said(value) for name, value in told["beside"].items()}
     if "pose" in told:
-        step["pose"] = _ints(told["pose"])
+        step["pose"] = _pose(told["pose"])
     if "weights" in told:
         step |= {"weights": _floats(told["weights"]), "plan": _floats(told["plan"])}
     if "map" in told:
@@ -117,15 +121,11 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
 def _map(told: dict[str, Any]) -> dict[str, Any]:
     if "view" in told:
         return {"view": _ints(told["view"])}
-    drawn = {
-        "at": _ints(told["at"]),
-        "wide": int(told["wide"]),
-        "cells": _ints(told["cells"]),
-        "holds": int(told["holds"]),
-    }
+    drawn: dict[str, Any] = {name: int(told[name]) for name in ("wide", "holds")}
+    drawn |= {name: _ints(told[name]) for name in ("at", "cells")}
     if drawn["wide"] < 1 or len(drawn["at"]) != 2:
         raise ValueError("no map has this shape")
-    return drawn | ({"pose": _ints(told["pose"])} if "pose" in told else {})
+    return drawn | ({"pose": _pose(told["pose"])} if "pose" in told else {})
 
 
 def _night(told: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +145,11 @@ def _night(told: dict[str, Any]) -> dict[str, Any]:
             for example in told["examples"]
         ],
     }
+
+
+def _pose(values: Any) -> list[int]:
+    row, column, heading = _ints(values)
+    return [row, column, heading]
 
 
 def _said(value: Any) -> str | list[float]:
