@@ -39,7 +39,8 @@ def considered(tree: Tree, body: int, actions: int, discount: float, most: int =
         told = e.reward, e.end, e.novelty, e.bonus, e.value
         _lead(level, own, (layer.body, layer.weight, layer.gained, layer.first), told, discount, best, paid, leaf)
     found: dict[tuple[int, int], Considered] = {}
-    for action in np.argsort(-best, kind="stable"):
+    equal = best >= best.max() - 2 * TIE  # of equals the plan takes the first that search came to
+    for action in np.lexsort((leaf[:, 1], leaf[:, 0], np.where(equal, -np.inf, -best))):
         level, row = (int(part) for part in leaf[action])
         if level >= 0 and (level, row) not in found and len(found) < most:
             line = _line(tree.layers, level, row, actions)

@@ -18,7 +18,6 @@ from cortex.agent import Agent, Trace
 from cortex.frames import Frames
 from cortex.journal import Journal
 from cortex.look import Look, short
-from cortex.modules.hippocampus.unfinished import Unfinished
 from cortex.types import UNSEEN, Array, Outcome
 
 BODY = 0
@@ -64,7 +63,6 @@ class _Episode:
     look: Look
     steps: deque[dict[str, Any]]
     now: dict[str, Any] | None = None  # the step of which nothing has come yet
-    part: Unfinished | None = None  # what memory holds of the episode
     count: int = 0
     reward: float = field(default=0.0)
 
@@ -84,19 +82,14 @@ class Watcher:
         if self.begins:
             self.begins, self.episode = False, self._open(int(trace.situation[BODY]))
         if self.episode is not None:
-            unfinished = self.agent.hippocampus.unfinished
-            self.episode.part = unfinished[BODY] if len(unfinished) > BODY else None
             self.episode.now = self.episode.look(trace, int(action[BODY]))
 
     def came(self, outcome: Outcome, total: int) -> None:
         """What came of it, after it was remembered; ``total``: steps since the first that was looked at."""
         self.lived, episode = self.before + total, self.episode
         if not outcome.valid[BODY]:  # it is put back to a beginning
-            self.begins = True
+            self.begins, self.episode = True, None
         elif episode is not None and episode.now is not None:
-            part = episode.part or next(iter(self.agent.hippocampus.unfinished), None)
-            if part is not None and part.salience:
-                episode.now["salience"] = short(part.salience[-1])
             reward = float(outcome.reward[BODY])
             if reward:
                 episode.now["reward"] = short(reward)
@@ -110,9 +103,13 @@ class Watcher:
         episode, self.episode = self.episode, None
         if episode is None or not episode.steps:
             return
-        place = {"day": self.day, "task": self.task, "lived": self.lived, "memory": self._number(), **episode.facts}
+        number, first = self._number(), episode.count - len(episode.steps)
+        if number is not None:
+            for step, salience in zip(episode.steps, self.agent.hippocampus.store.read(number).salience[first:]):
+                step["salience"] = short(salience)
+        place = {"day": self.day, "task": self.task, "lived": self.lived, "memory": number, **episode.facts}
         told = {"terminated": terminated, "success": success, "return": short(episode.reward), "length": episode.count}
-        steps = {"first": episode.count - len(episode.steps), "steps": list(episode.steps)}
+        steps = {"first": first, "steps": list(episode.steps)}
         self.record.write(self.frames, "episode", episode.look.codes, **place, **told, **steps)
 
     def _open(self, situation: int) -> _Episode | None:

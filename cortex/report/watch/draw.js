@@ -74,7 +74,7 @@ function cell(pen, code, x, y, s) {
     return;
   }
   const [thing, number, state] = shown, [name, colour] = COLOURS[number] || ["", ink("muted")];
-  const letter = name ? name[0].toUpperCase() : "";
+  const letter = name === "grey" ? "Gy" : name ? name[0].toUpperCase() : "";
   pen.lineWidth = Math.max(1, s * .09); pen.strokeStyle = pen.fillStyle = colour;
   if (thing === 2) { pen.fillStyle = ink("wall"); pen.fillRect(x, y, s, s); }
   else if (thing === 3) { pen.globalAlpha = .3; pen.fillRect(x, y, s, s); pen.globalAlpha = 1; }
@@ -116,7 +116,8 @@ function sheet(element, cells, rows, columns, size, own, facing) {
   if (own) {
     const [x, y] = across ? own : [own[1], own[0]];
     const way = across ? facing : [facing[1], facing[0]];
-    if (facing[0] || facing[1]) arrow(pen, (x + .5) * s, (y + .5) * s, s, way);
+    const under = data.palette[cells[own[0] * columns + own[1]]], free = !across || !under || under[0] < 4 || under[0] > 7;
+    if (facing[0] || facing[1]) arrow(pen, (x + (free ? .5 : .25)) * s, (y + (free ? .5 : .75)) * s, free ? s : s * .6, way);
     else { pen.strokeStyle = ink("ink"); pen.lineWidth = 2; pen.strokeRect(x * s + 1, y * s + 1, s - 2, s - 2); }
   }
 }

@@ -12,7 +12,7 @@ from cortex.modules.encoders.grid import GridEncoder
 from cortex.modules.hippocampus.forgetting import retention
 from cortex.modules.multimodal import Multimodal
 from cortex.store import database
-from cortex.types import UNSEEN, Array, CortexError, Scene
+from cortex.types import UNSEEN, Array, CortexError, Scene, spread
 
 POINTS = 1500
 """Most scenes on the map."""
@@ -71,8 +71,8 @@ def _latents(kept: list[list[Any]], tokens: Array, width: int) -> Array:
     for at in range(0, len(kept), CHUNK):
         part = kept[at : at + CHUNK]
         codes, layout = np.stack([row[5] for row in part]), part[0][6]
-        shared = (np.broadcast_to(a, (len(part), *a.shape)) for a in (layout.position, layout.modality))
-        found.append(pool(Scene(tokens[codes], *shared, codes != UNSEEN)).latent)
+        position, modality = spread(layout.position, len(part)), spread(layout.modality, len(part))
+        found.append(pool(Scene(tokens[codes], position, modality, codes != UNSEEN)).latent)
     return np.concatenate(found).astype(np.float64)
 
 
