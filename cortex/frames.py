@@ -12,6 +12,7 @@ from cortex.modules.codebook import Codebook
 from cortex.modules.encoders.grid import GridEncoder
 from cortex.modules.encoders.senses import Senses
 from cortex.modules.encoders.text import TextEncoder
+from cortex.modules.motor import Codec
 from cortex.types import UNSEEN, Array, Place
 
 
@@ -77,12 +78,13 @@ class Frames:
         return self._heard.get(key, "")
 
 
-def drawing(task: str, senses: Senses, codebook: Codebook) -> dict[str, Any]:
+def drawing(task: str, senses: Senses, codebook: Codebook, codec: Codec) -> dict[str, Any]:
     """How frames of a task are drawn: names of the actions, rows and columns of the grid, whose cells they are."""
     env = make_env(task)
     inner: Any = env.unwrapped
     named = getattr(inner, "actions", None)
-    names = [f"action {i}" for i in range(int(inner.action_space.n))]
+    told = [np.ravel(part).tolist() for part in codec(np.arange(codec.actions))]
+    names = [f"action {' '.join(map(str, parts))}" for parts in told]
     if isinstance(named, type) and issubclass(named, Enum) and len(named) == len(names):
         names = [action.name for action in named]
     cells = "minigrid" if type(inner).__module__.startswith("minigrid.") else "codes"

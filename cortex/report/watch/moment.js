@@ -100,7 +100,6 @@ function habit(step) {
   if (step.reward) news.push(`reward ${plain(step.reward)}`);
   news.push(step.salience > 0 ? `written with salience ${plain(step.salience)}: it taught something new` : "written; it taught nothing new");
   if (step.new) news.push("a scene never seen before");
-  if (step.foretold === false) news.push("not as foretold");
   const told = [make("div", {}, "Habit expects ", make("b", { text: plain(step.habit[0]) }), ", is sure at ", make("b", { text: plain(step.habit[1], 3) }))];
   if (step.by === "search" && step.plan) told.push(make("div", {}, "Search expects ", make("b", { text: plain(step.plan[0]) }), ` in ${step.plan[1]} steps, ${plain(step.plan[2], 0)} nodes`));
   told.push(make("div", {}, "What came of it: ", make("b", { text: news.join("; ") })));
