@@ -39,6 +39,7 @@ def build(
             text_cache=like.senses.texts if like else None,
             sound=e.sound,
             bands=e.bands,
+            tile=e.tile,
         )
     )
     memories = Rows(None) if rows is None else rows

@@ -23,6 +23,9 @@ class Encoders:
 
     text: str = setting("minilm", "sentence encoder: minilm (packaged), a hub id or a folder")
     sound: list[str] = setting([], "keys of the observation that are heard; . = one without keys")
+    tile: int = setting(
+        -1, "pixels along a tile of a picture; 0 = made of no tiles, -1 = found by a first look around", least=-1
+    )
     bands: int = setting(24, "bands of frequencies told apart in sounds; 0 = deaf", least=0, most=64)
 
 

@@ -16,6 +16,7 @@ from cortex.build import build
 from cortex.config import Config, from_yaml, load, settings_of
 from cortex.day import Bodies, Ended, live_day
 from cortex.envs.make import Environment, make_vector
+from cortex.looks import look
 from cortex.store import checkpoint, files, spaces
 from cortex.types import Array, CortexError
 from cortex.view import View
@@ -28,6 +29,7 @@ def make(env: Environment, *overrides: str, seed: int = 0) -> Agent:
     """A newborn agent for ``env``, with its memory in RAM. Its bodies begin in all layouts: no exam needs some kept."""
     config = load(*overrides, {"seed": seed})
     bodies = _bodies(env, config)
+    config = look(config, lambda: bodies)
     agent = build(config, bodies.single_observation_space, bodies.single_action_space)
     agent.hippocampus.day = 1
     return replace(embody(agent, bodies), generator=np.random.default_rng(seed))

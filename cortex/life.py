@@ -34,6 +34,7 @@ from cortex.envs.layouts import HeldOutLayouts, Part
 from cortex.envs.make import make_env, make_vector
 from cortex.frames import drawing
 from cortex.journal import Journal
+from cortex.looks import look
 from cortex.measure.constant import best_constant
 from cortex.measure.exam import examine
 from cortex.record import Record, Watcher
@@ -61,7 +62,9 @@ def live(config: Config, console: Console | None = None) -> Path:
     ``console``: where progress is shown, stderr without. Ctrl-C stops at the next step and loses nothing. Raises
     CortexError for a folder lived under another config, tasks of different spaces, and whatever the environments lack.
     """
-    folder = Path(config.folder)
+    folder, tasks = Path(config.folder), config.life.tasks
+    if tasks:
+        config = look(config, lambda: make_vector(tasks[0], 1, config.seed, held_out=0))
     with Lease(folder):
         _own(folder, config)
         with contextlib.ExitStack() as stack:

@@ -1,10 +1,11 @@
 """Frozen senses: observations -> scenes of tokens with positions."""
 
 from .grid import GridEncoder
-from .senses import Senses
+from .senses import Senses, pictures
 from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import SymbolEncoder, SymbolsEncoder
 from .text import TextEncoder
+from .tiles import TileEncoder
 from .vector import VectorEncoder
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "SymbolEncoder",
     "SymbolsEncoder",
     "TextEncoder",
+    "TileEncoder",
     "VectorEncoder",
+    "pictures",
 ]

@@ -17,6 +17,7 @@ from .grid import VALUES, GridEncoder
 from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
 from .text import PACKAGED, TextEncoder
+from .tiles import TileEncoder
 from .vector import VectorEncoder
 
 MOST_CELLS, MOST_CHANNELS = 32, 4
@@ -29,6 +30,7 @@ SUPPORTED = (
     f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, MultiBinary, Text,"
     " symbolic codes (an integer Box of at most"
     f" {MOST_CELLS} x {MOST_CELLS} cells with 1 to {MOST_CHANNELS} channels, 0 to {VALUES - 1})"
+    ", pictures (a Box of H x W x 3 uint8)"
     " and a Dict or Tuple of these, nested or not; wrap the environment to give one of them"
 )
 
@@ -106,13 +108,14 @@ class Senses:
         text_cache: dict[str, Array] | None = None,
         sound: Sequence[str] = (),
         bands: int = 24,
+        tile: int = -1,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
         ``unseen``, MiniGrid's by default, is the unknown cell of symbolic grids with as many channels; other grids have
         none. All texts share ``text_model`` and ``text_cache``. ``sound``: the keys that are heard in ``bands`` bands,
-        "." for an observation without keys; no space tells samples of a sound from other numbers. Raises CortexError
-        for a space that is not supported.
+        "." for an observation without keys; no space tells samples of a sound from other numbers. ``tile``: pixels
+        along the tiles that pictures are made of. Raises CortexError for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache)
         tree, leaves = form(space)
@@ -120,7 +123,7 @@ class Senses:
             if key not in leaves and not (key == "." and None in leaves):
                 raise CortexError(f"there is no sound {key!r}: the keys are {', '.join(str(k or '.') for k in leaves)}")
         parts = [
-            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen)
+            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen, tile)
             for key, leaf in leaves.items()
         ]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
@@ -141,7 +144,7 @@ class Senses:
     @property
     def channels(self) -> int:
         """How many attributes each cell of the grids has; 1 where they differ, or there is none."""
-        found = {part.encoder.channels for part in self.parts if isinstance(part.encoder, GridEncoder)}
+        found = {part.encoder.channels for part in self.parts if isinstance(part.encoder, (GridEncoder, TileEncoder))}
         return found.pop() if len(found) == 1 else 1
 
     def __call__(self, observation: Any) -> Scene:
@@ -203,7 +206,18 @@ class Senses:
         return values
 
 
-def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequence[int] | None) -> Sense:
+def pictures(space: Space[Any]) -> bool:
+    """Whether a space holds pictures, [H, W, 3] uint8, rather than symbolic codes."""
+    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and space.shape[2:] == (3,) and not _codes(space)
+
+
+def _codes(space: spaces.Box) -> bool:
+    """Whether a Box of three dimensions holds a grid of symbolic codes."""
+    small = len(space.shape) == 3 and max(space.shape[:2]) <= MOST_CELLS and 1 <= space.shape[2] <= MOST_CHANNELS
+    return bool(small and space.dtype.kind in "iu" and space.low.min() >= 0 and space.high.max() < VALUES)
+
+
+def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequence[int] | None, tile: int) -> Sense:
     """Choose the encoder of one key; a text space is known by its dtype, since environments define their own."""
     if isinstance(space, spaces.Discrete) and space.n <= MOST:
         return Sense(key, (), SymbolEncoder(int(space.n), int(space.start)))
@@ -214,17 +228,18 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
     if isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U"):
         return Sense(key, None, text)
     if isinstance(space, spaces.Box):
-        shape, whole = space.shape, space.dtype.kind in "iu"
+        shape = space.shape
         if len(shape) <= 1 and space.dtype.kind in "iuf" and space.low.size:
             return Sense(key, shape, VectorEncoder(space.low, space.high))
-        codes = whole and len(shape) == 3 and max(shape[:2]) <= MOST_CELLS and 1 <= shape[2] <= MOST_CHANNELS
-        if codes and space.low.min() >= 0 and space.high.max() < VALUES:
+        if _codes(space):
             fits = unseen is not None and len(unseen) == shape[2]
             return Sense(key, shape, GridEncoder(shape, unseen if fits else None))
-        if space.dtype == np.uint8 and len(shape) in (2, 3) and not codes:
+        if pictures(space) and tile > 0:
+            return Sense(key, shape, TileEncoder(shape, tile))
+        if pictures(space):
             raise CortexError(
-                f"{called(key)} is {_describe(space)}, pixels: not supported yet;"
-                " wrap the environment to give symbolic codes or a vector"
+                f"{called(key)} is {_describe(space)}, a picture that is not known to be made of tiles: not supported "
+                "yet; encoders.tile=8 would say that it is made of tiles of 8 pixels"
             )
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
 
