@@ -17,6 +17,7 @@ import cortex
 from cortex.day import live_day, living
 from cortex.envs.make import make_vector
 from cortex.measure.protocol import Played
+from cortex.types import Outcome
 from experiments import common, novel_day
 from experiments.agents import Cortex, make
 
@@ -202,3 +203,30 @@ def test_where_to_go_is_told_by_what_was_seen_at_the_beginning_of_an_episode() -
     played: list[Played] = []
     learner.live(env, 4_000, 0, played.append)
     assert np.mean([e.success for e in played[-30:]]) >= 0.9
+
+
+def test_what_is_picked_up_and_put_down_is_not_taken_for_the_agent_where_the_view_turns() -> None:
+    """In front of a key, its coming and going is all that the actions do beside turning."""
+    env = make_vector("MiniGrid-DoorKey-8x8-v0", 1, part="day", held_out=0.0)
+    agent = make(env.single_observation_space, env.single_action_space, 0).agent
+    observation, _ = env.reset(seed=1)
+    world = env.envs[0].unwrapped  # type: ignore[attr-defined]
+    key = next((x, y) for x in range(8) for y in range(8) if getattr(world.grid.get(x, y), "type", "") == "key")
+    world.agent_pos, world.agent_dir = next(
+        ((key[0] - x, key[1] - y), heading)
+        for heading, (x, y) in enumerate([(1, 0), (0, 1), (-1, 0), (0, -1)])
+        if world.grid.get(key[0] - x, key[1] - y) is None
+    )
+    left, right, _, pick, drop, toggle, done = range(7)
+    often = [pick, drop, left, right, pick, drop, toggle, pick, drop, right, left, done]
+    script = [left] * 4 + [right] * 4 + often * 6 + often[:9]
+    carry, sensed = agent.initial(1), agent.perceive(observation)
+    generator = np.random.default_rng(0)
+    for step, forced in enumerate(script):
+        _, carry, trace = agent.act(carry, sensed, np.array([step == 0]), generator)
+        action = np.array([forced])
+        observation, reward, terminated, truncated, _ = env.step(action)
+        sensed = agent.perceive(observation)
+        over = np.zeros(1, bool)
+        agent.observe(trace, action, Outcome(sensed, reward, terminated, truncated, over, ~over))
+    assert not agent.imagination.motions(0).resolved

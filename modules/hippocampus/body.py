@@ -62,6 +62,12 @@ class Body:
             self._held = int(self.rest[best]) if len(share) and share[best] >= HOLDS else -1
         return self._held
 
+    @property
+    def turning(self) -> bool:
+        """Whether the view turns by some action, so that nothing in it can be the agent in one guise for each
+        heading."""
+        return bool((self.rigid.turn != np.arange(len(self.rigid.turn))[:, None]).any())
+
     def stirs(self, situation: int) -> Array:
         """How much each action [A] promises to show where the agent is, against the best: what moved it in other worlds
         and was not yet tried in vain in this one."""
@@ -152,7 +158,7 @@ class Body:
         usual = np.zeros((self.actions, LEAP + 1))
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
-        found = self.guises.fit(before, after, action, usual, held)
+        found = None if self.turning else self.guises.fit(before, after, action, usual, held)
         known, world.motions = world.motions, found
         world.steps = None if found is None else self.guises.steps(found, before, after, action)
         return (None if known is None else known.version) != (None if found is None else found.version)
@@ -185,7 +191,10 @@ class Body:
         if any(world.motions is not None and world.motions.along for world in self.worlds):
             return False  # a view that never turns, though a room may look like another one turned
         found = self.registration.fit(self.volatility.cells(before), self.volatility.cells(after), action)
-        if not found.resolved or found.version == self.rigid.version:
+        if self.rigid.resolved and not found.resolved:
             return False
-        self.rigid = found
-        return True
+        known, turning, self.rigid = self.rigid.version, self.turning, found
+        if self.turning and not turning:  # what was taken for the agent is something else
+            for world in self.worlds:
+                world.motions = world.steps = None
+        return known != found.version or self.turning != turning

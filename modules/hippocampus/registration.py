@@ -128,10 +128,10 @@ class Registration:
         self.names = np.random.default_rng(3).integers(1, 2**62, 2 * len(self.position), dtype=np.int64) | 1
 
     def fit(self, before: Array, after: Array, action: Array) -> Motions:
-        """Motions from rows: ``before``, ``after`` [T, N] codes, ``action`` [T]; unresolved where they do not tell."""
-        nothing = silent(self.actions)
-        if len(action) == 0 or np.bincount(action, minlength=self.actions).min() < TRIALS:
-            return nothing
+        """Motions from rows: ``before``, ``after`` [T, N] codes, ``action`` [T]; unresolved where they do not tell,
+        with the turns that they do tell."""
+        if len(action) == 0:
+            return silent(self.actions)
         count = np.bincount(after.ravel())
         base = np.maximum(count, 0.5) / max(1, count[1:].sum())
         base = np.minimum(
@@ -139,8 +139,12 @@ class Registration:
         )
         rotation, shift = np.zeros(self.actions, np.int64), np.zeros((self.actions, 2), np.int64)
         clear: list[tuple[Array, Array]] = []  # rows in which a walk clearly moved or clearly did not, and which
+        unclear, turning = False, np.zeros(self.actions, bool)
         for a in range(self.actions):
             rows = np.flatnonzero(action == a)
+            if len(rows) < TRIALS:
+                unclear = True
+                continue
             both = np.concatenate([before[rows], after[rows]], axis=1).astype(np.int64)
             rows = rows[np.unique((both * self.names).sum(axis=1), return_index=True)[1]][:ROWS]
             scores = likelihood(before[rows], after[rows], self.source, base)
@@ -150,17 +154,17 @@ class Registration:
             moved = scores[:, best] - scores[:, 0]
             much = changed(before[rows], after[rows]) > TOUCHED
             if gain[best] < EVIDENCE or ((moved > CLEAR) & much).sum() < 2:
-                if much.mean() > 0.2:  # a motion that is not found yet: mapping on would corrupt the map
-                    return nothing
+                unclear |= much.mean() > 0.2  # a motion that is not found yet: mapping on would corrupt the map
                 continue
             rotation[a], shift[a] = self.rotation[best], self.shift[best]
+            turning[a] = gain[best] - gain[self.rotation == 0].max() >= EVIDENCE
             if rotation[a] == 0:
                 decided = np.abs(moved) > CLEAR
                 clear.append((rows[decided], moved[decided] > 0))
         walks = np.flatnonzero((rotation == 0) & (shift != 0).any(axis=1))
         own = self._own(rotation, shift) if rotation.any() else None
-        if len(walks) == 0 or own is None:
-            return nothing
+        if unclear or len(walks) == 0 or own is None:
+            return rigid(rotation * turning, np.zeros_like(shift), np.zeros(2, np.int64), None, None)
         front = own - shift[walks[0]]
         blocked = self._blocked(before, clear, front)
         at = np.flatnonzero((self.position == own).all(axis=1))
