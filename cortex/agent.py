@@ -15,6 +15,7 @@ from cortex.config import Config
 from cortex.imagination import Imagination, WholeModel
 from cortex.mapped import MappedModel
 from cortex.modules import planner
+from cortex.modules.body_image import BodyImage
 from cortex.modules.codebook import Codebook
 from cortex.modules.context import Carry as ContextCarry
 from cortex.modules.context import Context
@@ -24,8 +25,9 @@ from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.modules.threads import one_thread
+from cortex.modules.world_model import WorldModel
 from cortex.replay import relearn, relearn_worlds
-from cortex.types import Array, Habit, Outcome, Plan, Recall, Sensed, State, take
+from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, take
 
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
@@ -83,6 +85,7 @@ class Agent:
     context: Context
     hippocampus: Hippocampus
     habit: HabitPolicy
+    body_image: BodyImage
     imagination: Imagination
     motor: Motor
     space: Any  # gymnasium action space of one body
@@ -108,6 +111,16 @@ class Agent:
         scene = self.context.scene(codes)
         return Sensed(scene, self.multimodal(scene), codes)
 
+    def around(self, state: State) -> Scene:
+        """What the habit sees: the surroundings, which the cortex makes out itself where memory does not know the body;
+        else the present scene."""
+        if state.place is None and len(self.context.grid):
+            cells = state.codes[:, self.context.grid]
+            own, chance = self.body_image(self.codebook.decode(cells), cells != UNSEEN)
+            if ((own >= 0) & (chance >= self.config.body_image.trust)).all():
+                return self.context.centred(state.codes, own, int(self.body_image.held))
+        return state.scene
+
     @one_thread()
     def act(
         self,
@@ -126,7 +139,7 @@ class Agent:
         around = int(self.habit.nights) > 0  # before, nobody asks what is around
         context, state = self.context(carry.context, sensed, first, motions, around)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
-        habit = self.habit(state.scene, state.latent)
+        habit = self.habit(self.around(state), state.latent)
         sure = habit.confidence >= self.config.habit.trust
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree = self.plan(state, situation, habit, wanted)
@@ -162,17 +175,21 @@ class Agent:
         return replace(self, imagination=self.imagination.calm())
 
     def weights(self) -> dict[str, Any]:
-        """All that nights change, by name: tensors of the habit and of the world model."""
-        parts = {"habit": self.habit, "world_model": self.imagination.world_model}
+        """All that nights change, by name: tensors of the habit, of the body image and of the world model."""
         return {
-            f"{part}.{name}": value for part, network in parts.items() for name, value in network.state_dict().items()
+            f"{part}.{name}": value
+            for part, network in self._networks().items()
+            for name, value in network.state_dict().items()
         }
 
     def restore(self, weights: dict[str, Any]) -> None:
         """Put weights, as given by `weights`, back in place."""
-        for part, network in {"habit": self.habit, "world_model": self.imagination.world_model}.items():
+        for part, network in self._networks().items():
             prefix = f"{part}."
             network.load_state_dict({n.removeprefix(prefix): v for n, v in weights.items() if n.startswith(prefix)})
+
+    def _networks(self) -> dict[str, HabitPolicy | BodyImage | WorldModel]:
+        return {"habit": self.habit, "body_image": self.body_image, "world_model": self.imagination.world_model}
 
     def command(self, action: Array) -> Array:
         """What the environment is told: actions [B, ...] of its own space."""

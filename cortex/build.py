@@ -7,6 +7,7 @@ from typing import Any
 from cortex.agent import Agent
 from cortex.config import Config
 from cortex.imagination import Imagination
+from cortex.modules.body_image import BodyImage
 from cortex.modules.codebook import Codebook
 from cortex.modules.context import Context
 from cortex.modules.encoders import Senses
@@ -73,6 +74,8 @@ def build(
     w = config.world_model
     lists = max(LISTS, int(senses.layout.modality.max()))
     habit = like.habit if like else HabitPolicy(actions, width=config.habit.width, seed=config.seed, lists=lists)
+    cells, b = len(context.grid), config.body_image
+    body_image = like.body_image if like else BodyImage(cells, width=b.width, seed=config.seed)
     world_model = (
         like.imagination.world_model
         if like
@@ -98,6 +101,7 @@ def build(
         context,
         hippocampus,
         habit,
+        body_image,
         imagination,
         motor,
         action_space,

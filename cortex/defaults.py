@@ -84,6 +84,14 @@ class WorldModel:
 
 
 @dataclass(frozen=True)
+class BodyImageSettings:
+    """Which of the things in view am I, as the cortex knows it."""
+
+    width: int = setting(32, "hidden units of a layer", least=1)
+    trust: float = setting(0.9, "chance from which a thing is taken for the agent; above 1 = never", least=0)
+
+
+@dataclass(frozen=True)
 class HabitSettings:
     """The fast system: policy prior, value, confidence."""
 
@@ -112,6 +120,7 @@ class Sleep:
         0.05, "largest loss of agreement before the night is rolled back; 1 = never", least=0, most=1
     )
     world_model_steps: int = setting(500, "updates of the world model a night", least=0)
+    body_steps: int = setting(500, "updates of the body image a night", least=0)
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,7 @@ class Config:
     hippocampus: Hippocampus = field(default_factory=Hippocampus)
     planner: Planner = field(default_factory=Planner)
     world_model: WorldModel = field(default_factory=WorldModel)
+    body_image: BodyImageSettings = field(default_factory=BodyImageSettings)
     habit: HabitSettings = field(default_factory=HabitSettings)
     motor: Motor = field(default_factory=Motor)
     sleep: Sleep = field(default_factory=Sleep)
@@ -164,6 +174,7 @@ BLOCKS: dict[str, list[str]] = {
         "sleep.batch=32",
         "sleep.states=64",
         "sleep.world_model_steps=10",
+        "sleep.body_steps=10",
     ],
     "demo": [
         "life.tasks=[MiniGrid-GoToDoor-5x5-v0,MiniGrid-MultiRoom-N2-S4-v0,MiniGrid-KeyCorridorS3R1-v0]",

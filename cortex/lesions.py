@@ -9,6 +9,7 @@ LESIONS: dict[str, str] = {
     "context": "context.length=0",  # only the present scene
     "night": "sleep.steps=0",  # weights never change
     "world_model": "world_model.trust=0",  # search believes memory alone
+    "body_image": "body_image.trust=2",  # without memory it does not know which of the things in view it is
     "habit": "habit.trust=2",  # no confidence reaches it: every decision is searched
     "dream": "sleep.dream=0",  # the night sees only states that were lived
     "guard": "sleep.guard=1",  # no night is rolled back

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex.mapped import FOCUS, Mapped, MappedModel, focus_tokens
-from cortex.modules import habit, world_model
+from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.replay import moments, relearn
@@ -102,6 +102,8 @@ def night(
     before = {name: value.clone() for name, value in agent.weights().items()}
     with stage("world model"):
         learn_world(agent, episodes, report, generator, progress)
+    with stage("body"):
+        learn_body(agent, episodes, report, generator)
     with stage("choose"):
         chosen = choose(agent, episodes, generator)
     if not chosen:  # nothing is remembered, or nothing was drawn: there is nothing to search again
@@ -182,6 +184,36 @@ def learn_world(
     )
     report.losses |= {f"world_model.{name}": value for name, value in losses.items()}
     report.updates += steps if losses else 0
+
+
+def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator) -> None:
+    """Teach the cortex which of the things in view it was, in views that never turn: there it looks otherwise in each
+    world."""
+    body, sleep = agent.hippocampus.own_body, agent.config.sleep
+    total = sum(len(e.action) for e in episodes)
+    rows: list[tuple[Array, Array]] = []
+    for episode in episodes:
+        motions = body.motions(episode.situation)
+        if motions.resolved and motions.shown:
+            picked = np.flatnonzero(generator.random(len(episode.codes)) * total < sleep.states)
+            view = body.volatility.steady(episode.codes[picked])[:, agent.context.grid]
+            own = motions.where(view, agent.context.view)
+            rows.append((view[own >= 0], own[own >= 0]))
+    if rows:
+        view, own = (np.concatenate(column) for column in zip(*rows, strict=True))
+        losses = body_image.fit(
+            agent.body_image,
+            view,
+            agent.codebook,
+            own,
+            body.held,
+            sleep.body_steps,
+            sleep.batch,
+            sleep.learning_rate,
+            generator,
+        )
+        report.losses |= {f"body_image.{name}": value for name, value in losses.items()}
+        report.updates += sleep.body_steps if losses else 0
 
 
 def transitions(

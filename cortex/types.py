@@ -153,6 +153,13 @@ class Motions:
         """The heading is what the agent looks like, and says nothing of how the view is turned."""
         return bool(self.selves.any())
 
+    def where(self, view: Array, position: Array) -> Array:
+        """Which of the cells [n] at ``position`` [n, P] of a ``view`` [T, n] that never turns shows the agent; -1 where
+        none does."""
+        own = (position == self.own).all(axis=1) if self.along else np.isin(view, self.selves[self.selves != UNSEEN])
+        shown = np.broadcast_to(own, view.shape)
+        return np.where(shown.any(axis=1), shown.argmax(axis=1), -1)
+
     @property
     def frame(self) -> int:
         """Equal for motions by which the same map is made; a map of another frame is begun anew."""

@@ -215,6 +215,18 @@ class Context:
         none = np.zeros((len(codes), PASSED), np.int64)
         return Place(cells, pose, front_of(pose, motions, self.size), carried, mission, none)
 
+    def centred(self, codes: Array, own: Array, held: int) -> Scene:
+        """What is around an agent that a view shows at its grid token ``own`` [B], and what its other senses say; as
+        `surroundings`, of the present view alone. ``held``: the token that shows what the agent holds, -1 for none."""
+        bodies, size = np.arange(len(codes)), self.size
+        cells = np.zeros((len(codes), size, size), np.int32)
+        at = self.view % size
+        cells[:, at[:, 0], at[:, 1]] = codes[:, self.grid]
+        pose = np.column_stack([self.view[own], np.zeros(len(codes), np.int64)])
+        cells[bodies, pose[:, 0] % size, pose[:, 1] % size] = UNSEEN
+        carried = np.zeros(len(codes), np.int64) if held < 0 else codes[:, held]
+        return self._surroundings(cells, pose, self.around[:1], carried, codes)
+
     def _note(self, carry: Carry, place: Place, fresh: Array) -> tuple[Carry, Place]:
         """The last action led here, and the episode goes on."""
         passed = np.where(fresh[:, None], 0, carry.passed)
@@ -235,11 +247,14 @@ class Context:
 
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
-        bodies = np.arange(len(codes))[:, None]
         window = self.around[:1] if motions.shown else self.around[place.pose[:, 2]]
-        at = (place.pose[:, None, :2] + window) % self.size
-        around = place.cells[bodies, at[..., 0], at[..., 1]]
-        around[:, 0] = place.carried
+        return self._surroundings(place.cells, place.pose, window, place.carried, codes)
+
+    def _surroundings(self, cells: Array, pose: Array, window: Array, carried: Array, codes: Array) -> Scene:
+        bodies = np.arange(len(codes))[:, None]
+        at = (pose[:, None, :2] + window) % self.size
+        around = cells[bodies, at[..., 0], at[..., 1]]
+        around[:, 0] = carried
         order = np.argsort(around == UNSEEN, axis=1, kind="stable")[:, : self.tokens]
         around = around[bodies, order]
         both = np.concatenate([around, codes[:, self.rest]], axis=1)

@@ -1,0 +1,93 @@
+"""The body image: which of the things in view am I? What the cortex keeps of it when memory is cleared.
+
+By day the agent finds itself among the things of a view that never turns (hippocampus, guises), in each game anew. By
+night a network learns to point at it in the scenes in which it was found: the scene as a whole says which game this is,
+and so what the agent looks like there (self-location, Blanke 2012; pointing at one of a set, Vinyals 2015).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cortex.types import TOKEN_WIDTH, UNSEEN, Array, Vocabulary
+
+CLIP = 1.0
+NOBODY = -1
+
+
+class BodyImage(nn.Module):
+    """Grid tokens -> the one that shows the agent; ``cells`` tokens a scene, ``width`` units each, first weights of
+    ``seed``."""
+
+    nights: Tensor
+    held: Tensor
+
+    def __init__(self, cells: int, width: int = 32, seed: int = 0) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.read = nn.Linear(TOKEN_WIDTH, width)
+            self.place = nn.Embedding(max(1, cells), width)
+            self.gather = nn.Linear(2 * width, 2 * width)
+            self.gate = nn.Linear(2 * width, 2 * width)
+            self.point = nn.Linear(width, 1)
+        self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("held", torch.full((), NOBODY))  # the token of the scene that shows what the agent holds
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens [B, N, E], mask [B, N] -> logits [B, N]."""
+        there = mask[..., None].float()
+        heard = functional.relu(self.read(tokens) + 0.1 * self.place.weight) * there
+        whole = torch.cat([heard.sum(dim=1) / there.sum(dim=1).clamp(min=1), heard.amax(dim=1)], dim=-1)
+        gain, shift = self.gate(functional.gelu(self.gather(whole)))[:, None].chunk(2, dim=-1)
+        meant = functional.relu(heard * (1 + gain) + shift)
+        return self.point(meant)[..., 0].masked_fill(~mask, -1e9)
+
+    def __call__(self, tokens: Array, mask: Array) -> tuple[Array, Array]:
+        """Which of the N tokens is the agent [B], and how likely it is [B]; tokens [B, N, E], mask [B, N]. Before the
+        first night it is NOBODY, with chance 0."""
+        if not self.nights:
+            return np.full(len(tokens), NOBODY), np.zeros(len(tokens), np.float32)
+        with torch.inference_mode():
+            chance, own = self.forward(torch.from_numpy(tokens), torch.from_numpy(mask)).softmax(dim=1).max(dim=1)
+        return own.numpy(), chance.numpy()
+
+
+def fit(
+    image: BodyImage,
+    codes: Array,
+    codebook: Vocabulary,
+    own: Array,
+    held: int,
+    steps: int,
+    batch: int,
+    learning_rate: float,
+    generator: np.random.Generator,
+) -> dict[str, float]:
+    """Learn which token was the agent: ``codes`` [T, N] of a ``codebook``, ``own`` [T]; returns the mean loss of the
+    last tenth.
+
+    AdamW under a one-cycle schedule, rows drawn uniformly. Equal for equal generators and thread counts; with no steps
+    or no rows nothing happens.
+    """
+    if not steps or not len(own):
+        return {}
+    optimiser = torch.optim.AdamW(image.parameters(), lr=learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    last: list[float] = []
+    for _ in range(steps):
+        rows = generator.integers(0, len(own), batch)
+        tokens, mask = torch.from_numpy(codebook.decode(codes[rows])), torch.from_numpy(codes[rows] != UNSEEN)
+        loss = functional.cross_entropy(image.forward(tokens, mask), torch.from_numpy(own[rows]))
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(image.parameters(), CLIP)
+        optimiser.step()
+        schedule.step()
+        last = [*last, float(loss.detach())][-max(1, steps // 10) :]
+    image.nights += 1
+    image.held.fill_(held)
+    return {"own": float(np.mean(last))}

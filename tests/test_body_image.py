@@ -1,0 +1,66 @@
+"""The body image: what the cortex knows of the agent's looks when memory is cleared."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+
+import cortex
+from cortex.measure.protocol import Played
+from cortex.modules.body_image import BodyImage, fit
+from cortex.modules.codebook import Codebook
+from cortex.types import TOKEN_WIDTH, UNSEEN, Array
+from experiments.agents import make
+
+CELLS = 25
+LOOKS = np.random.default_rng(9).standard_normal((7, TOKEN_WIDTH)).astype(np.float32) / 8
+
+
+def scenes(codebook: Codebook, seed: int, count: int) -> tuple[Array, Array]:
+    """Scenes [count, N] of two games and where the agent is [count]: it looks in each as another thing in the other."""
+    draw, rows = np.random.default_rng(seed), np.arange(count)
+    game, own = draw.integers(0, 2, count), draw.integers(0, CELLS, count)
+    kinds = 1 + draw.integers(0, 2, (count, CELLS)) + 2 * game[:, None]  # what else there is says which game it is
+    kinds[rows, own], kinds[rows, (own + draw.integers(1, CELLS, count)) % CELLS] = 5 + game, 6 - game
+    return codebook.encode(LOOKS[kinds - 1], np.ones(kinds.shape, bool)), own
+
+
+def test_it_points_at_the_agent_by_what_the_whole_scene_is_like() -> None:
+    codebook, image = Codebook(), BodyImage(CELLS)
+    codes, own = scenes(codebook, 0, 2000)
+    fit(image, codes, codebook, own, 3, 300, 64, 3e-3, np.random.default_rng(0))
+    codes, own = scenes(codebook, 1, 200)
+    told, chance = image(codebook.decode(codes), codes != UNSEEN)
+    assert (told == own).mean() >= 0.98 and np.median(chance) > 0.9 and int(image.held) == 3
+
+
+def test_before_the_first_night_and_without_updates_it_points_at_nobody() -> None:
+    codebook, image = Codebook(), BodyImage(CELLS)
+    codes, own = scenes(codebook, 0, 20)
+    assert fit(image, codes, codebook, own, 3, 0, 64, 3e-3, np.random.default_rng(0)) == {}
+    told, chance = image(codebook.decode(codes), codes != UNSEEN)
+    assert (told < 0).all() and (chance == 0).all()
+
+
+@pytest.mark.slow
+def test_without_memory_the_habit_finds_itself_in_a_game_that_was_slept_on() -> None:
+    """Without it the habit looks at another scene than the one it learned from."""
+
+    def bodies(count: int) -> gymnasium.vector.VectorEnv:
+        kind = {"game_seed": 500, "difficulty": 1, "level": 1}
+        return gymnasium.make_vec("cortex/NovelGame-v0", count, vectorization_mode="vector_entry_point", **kind)
+
+    env = bodies(1)
+    learner = make(env.single_observation_space, env.single_action_space, 0, **{"sleep.steps": "600"})
+    played: list[Played] = []
+    learner.live(env, 300, 0, played.append)
+    learner.sleep(0)
+    habit = learner.agent.lesioned("hippocampus", "planner")
+
+    def wins(agent: cortex.Agent) -> float:
+        learner.agent = agent
+        return float(np.mean([episode.success for episode in learner.play(bodies(8), 24, 5)]))
+
+    assert wins(habit) >= 0.8
+    assert wins(habit.lesioned("body_image")) <= 0.4
