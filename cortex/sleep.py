@@ -87,7 +87,7 @@ def night(
     shuffled: bool = False,
     watcher: NightWatcher | None = None,
 ) -> dict[str, Any]:
-    """One night: settle, learn the world, choose and search again, distil, guard. Returns what it did.
+    """One night: settle, learn the world and the body, choose, search again, distil, guard, prune. Returns what it did.
 
     ``shuffled`` gives every state another state's targets: a control that must teach nothing. ``watcher`` looks on and
     changes nothing.
@@ -98,7 +98,7 @@ def night(
     if settings.steps == 0 or agent.hippocampus.capacity == 0:
         return vars(report)
     with stage("settle"):
-        episodes = settle(agent, report, generator)
+        episodes = settle(agent)
     before = {name: value.clone() for name, value in agent.weights().items()}
     with stage("world model"):
         learn_world(agent, episodes, report, generator, progress)
@@ -106,32 +106,39 @@ def night(
         learn_body(agent, episodes, report, generator)
     with stage("choose"):
         chosen = choose(agent, episodes, generator)
-    if not chosen:  # nothing is remembered, or nothing was drawn: there is nothing to search again
-        report.seconds = time.perf_counter() - began
-        return vars(report)
-    with stage("re-search"):
-        lessons = search_again(agent, chosen, generator, progress)
-        report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
-    report.agreement_before = agreement(agent, lessons)
-    if watcher is not None:
-        watcher.chose(agent, episodes, lessons)
-    with stage("distil"):
-        distil(agent, lessons, report, generator, progress, shuffled, None if watcher is None else watcher.drawn)
-    with stage("guard"):
-        report.agreement_after = agreement(agent, lessons)
-        if report.agreement_after < report.agreement_before - settings.guard:
-            agent.restore(before)
-            report.rolled_back = True
+    if chosen:  # else nothing is remembered, or nothing was drawn
+        with stage("re-search"):
+            lessons = search_again(agent, chosen, generator, progress)
+            report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
+        report.agreement_before = agreement(agent, lessons)
+        if watcher is not None:
+            watcher.chose(agent, episodes, lessons)
+        with stage("distil"):
+            distil(agent, lessons, report, generator, progress, shuffled, None if watcher is None else watcher.drawn)
+        with stage("guard"):
+            report.agreement_after = agreement(agent, lessons)
+            if report.agreement_after < report.agreement_before - settings.guard:
+                agent.restore(before)
+                report.rolled_back = True
+    with stage("prune"):
+        prune(agent, report, generator)
     report.seconds = time.perf_counter() - began
     if watcher is not None:
         watcher.woke(agent, vars(report))
     return vars(report)
 
 
-def settle(agent: Agent, report: Report, generator: np.random.Generator) -> list[Episode]:
-    """Forget by rank what exceeds the capacity, and learn the statistics anew from what stays."""
+def settle(agent: Agent) -> list[Episode]:
+    """Keep what is unfinished too; all that is remembered."""
+    agent.hippocampus.flush()
+    store = agent.hippocampus.store
+    return [store.read(number) for number in store.episodes()]
+
+
+def prune(agent: Agent, report: Report, generator: np.random.Generator) -> None:
+    """Forget by rank what exceeds the capacity, now that it was learned from, and learn the statistics anew from what
+    stays."""
     memory, store = agent.hippocampus, agent.hippocampus.store
-    memory.flush()
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
     salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
@@ -140,16 +147,15 @@ def settle(agent: Agent, report: Report, generator: np.random.Generator) -> list
     gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
     if gone.any():
         store.delete([number for number, lost in zip(numbers, gone, strict=True) if lost])
+        memory.recollect()
         relearn(agent)
     store.commit()
-    kept = [e for e, lost in zip(episodes, gone, strict=True) if not lost]
     report.evicted, report.kept = int(steps[gone].sum()), int(steps[~gone].sum())
     strength = salience * retention(age, 1 + 9 * salience)
     report.strength = np.histogram(strength[~gone], bins=10, range=(0, 1), weights=steps[~gone])[0].astype(int).tolist()
-    for episode in kept:
-        name = str(episode.situation)
-        report.by_situation[name] = report.by_situation.get(name, 0) + len(episode.action)
-    return kept
+    situation = np.array([str(e.situation) for e in episodes])
+    for name in np.unique(situation[~gone]).tolist():
+        report.by_situation[name] = int(steps[~gone & (situation == name)].sum())
 
 
 def learn_world(

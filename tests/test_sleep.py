@@ -86,10 +86,8 @@ def test_memory_over_its_capacity_fades_by_night_and_the_statistics_with_it() ->
 
 
 def test_the_night_chooses_today_and_yesterday_alike(lived: cortex.Agent) -> None:
-    from cortex.sleep import Report
-
     lived.hippocampus.day += 1
-    episodes = settle(lived, Report(), np.random.default_rng(0))
+    episodes = settle(lived)
     chosen = choose(lived, episodes, np.random.default_rng(0))
     old, probe = (np.concatenate([getattr(part, name) for part in chosen]) for name in ("old", "probe"))
     assert old.all(), "nothing was lived today"
