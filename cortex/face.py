@@ -87,7 +87,7 @@ def learn(
 
 def sleep(agent: Agent, progress: Callable[[str, int, int, dict[str, float]], None] | None = None) -> dict[str, Any]:
     """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night."""
-    from cortex.sleep import night
+    from cortex.sleep import night, prune
 
     memory = agent.hippocampus
     told: dict[str, Any] = {}
@@ -99,6 +99,7 @@ def sleep(agent: Agent, progress: Callable[[str, int, int, dict[str, float]], No
         except BaseException:
             agent.restore(before)  # a night that was cut off is slept again, and not from half of itself
             raise
+        told |= prune(agent, np.random.default_rng(seeds.spawn(1)[0]))
     memory.day += 1
     return told
 

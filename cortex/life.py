@@ -195,8 +195,6 @@ class _Life:
     def _sleep(self) -> None:
         """Rows become weights."""
         done = self._night(self.agent, f"night {self.day}", record=True)
-        memory = {name: done.pop(name) for name in ("strength", "kept", "by_situation") if name in done}
-        self.journal.write("memory", day=self.day, **memory, forgotten=done.get("evicted"))
         self.journal.write("night", day=self.day, **done)
         before, after = (done.get(f"agreement_{when}", 0.0) for when in ("before", "after"))
         agreement = (
@@ -206,7 +204,12 @@ class _Life:
         self._boundary(self.day, "morning")
 
     def _morning(self) -> None:
-        """What the night kept: the hippocampus cleared, the search off."""
+        """Forget what exceeds the capacity; what the night kept: the hippocampus cleared, the search off."""
+        from cortex.sleep import prune
+
+        if self.config.hippocampus.capacity:
+            told = prune(self.agent, np.random.default_rng(self._seeds("night", 1)))
+            self.journal.write("memory", day=self.day, **told)
         self._examine(self.agent.lesioned("hippocampus", "planner"), "morning", "habit")
         if self.day < self.config.life.days:
             self._boundary(self.day + 1, PHASES[0])

@@ -42,10 +42,6 @@ class Report:
     agreement_before: float = 0.0
     agreement_after: float = 0.0
     rolled_back: bool = False
-    evicted: int = 0
-    kept: int = 0
-    strength: list[int] = field(default_factory=list)
-    by_situation: dict[str, int] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -87,7 +83,7 @@ def night(
     shuffled: bool = False,
     watcher: NightWatcher | None = None,
 ) -> dict[str, Any]:
-    """One night: settle, learn the world and the body, choose, search again, distil, guard, prune. Returns what it did.
+    """One night: settle, learn the world and the body, choose, search again, distil, guard. Returns what it did.
 
     ``shuffled`` gives every state another state's targets: a control that must teach nothing. ``watcher`` looks on and
     changes nothing.
@@ -120,8 +116,6 @@ def night(
             if report.agreement_after < report.agreement_before - settings.guard:
                 agent.restore(before)
                 report.rolled_back = True
-    with stage("prune"):
-        prune(agent, report, generator)
     report.seconds = time.perf_counter() - began
     if watcher is not None:
         watcher.woke(agent, vars(report))
@@ -135,9 +129,12 @@ def settle(agent: Agent) -> list[Episode]:
     return [store.read(number) for number in store.episodes()]
 
 
-def prune(agent: Agent, report: Report, generator: np.random.Generator) -> None:
-    """Forget by rank what exceeds the capacity, now that it was learned from, and learn the statistics anew from what
-    stays."""
+def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
+    """Forget by rank what exceeds the capacity, now that it was slept on, and learn the statistics anew from the rest.
+
+    Returns how many steps of this day's memory were ``forgotten`` and are ``kept``, these ``by_situation`` and by
+    ``strength``. Pruned twice, it has forgotten no more.
+    """
     memory, store = agent.hippocampus, agent.hippocampus.store
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
@@ -145,17 +142,21 @@ def prune(agent: Agent, report: Report, generator: np.random.Generator) -> None:
     age = np.array([memory.day - e.day for e in episodes], np.float64)
     steps = np.array([len(e.action) for e in episodes])
     gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
+    done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
+    lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
-        store.delete([number for number, lost in zip(numbers, gone, strict=True) if lost])
+        store.delete([number for number, goes in zip(numbers, gone, strict=True) if goes])
+        store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)
-    store.commit()
-    report.evicted, report.kept = int(steps[gone].sum()), int(steps[~gone].sum())
-    strength = salience * retention(age, 1 + 9 * salience)
-    report.strength = np.histogram(strength[~gone], bins=10, range=(0, 1), weights=steps[~gone])[0].astype(int).tolist()
-    situation = np.array([str(e.situation) for e in episodes])
-    for name in np.unique(situation[~gone]).tolist():
-        report.by_situation[name] = int(steps[~gone & (situation == name)].sum())
+    stays, situation = ~gone, np.array([e.situation for e in episodes], np.int64)
+    strength = (salience * retention(age, 1 + 9 * salience))[stays]
+    return {
+        "forgotten": lost,
+        "kept": int(steps[stays].sum()),
+        "strength": np.histogram(strength, bins=10, range=(0, 1), weights=steps[stays])[0].astype(int).tolist(),
+        "by_situation": {str(s): int(steps[stays & (situation == s)].sum()) for s in np.unique(situation[stays])},
+    }
 
 
 def learn_world(

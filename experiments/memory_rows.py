@@ -105,7 +105,7 @@ def live(seed: int, arm: str, first: int, games: int, steps: int, exam: int) -> 
                 agent.agent.hippocampus.day = game + 1
                 live_day(agent.agent, body, steps, seed, np.random.default_rng([seed, game]), see)
                 h = body.anchors()[0]["h"]
-            sleep.prune(agent.agent, sleep.Report(), np.random.default_rng([seed, game, 1]))
+            sleep.prune(agent.agent, np.random.default_rng([seed, game, 1]))
             told.append({"won": float(bool(won)), "first_win_over_h": (won[0] if won else steps) / h})
         assert agent is not None
         kept = {"kept": float(agent.agent.hippocampus.store.steps), "bytes": float(agent.cost().bytes_memory)}

@@ -73,7 +73,7 @@ def story(days: int = 3, episodes: int = 60, seed: int = 0) -> list[dict[str, An
         told.append(
             {"event": "night", "day": day, "updates": 2000, "seconds": 41.0, "chosen": 4000, "known": 0.83}
             | {"agreement_before": 0.2 + 0.2 * day, "agreement_after": 0.9 + 0.02 * day, "rolled_back": day == 2}
-            | {"evicted": 0, "stages": {"settle": 1.0, "choose": 0.2, "re-search": 9.0, "distil": 30.0, "guard": 0.8}}
+            | {"stages": {"settle": 1.0, "choose": 0.2, "re-search": 9.0, "distil": 30.0, "guard": 0.8}}
         )
         for task in range(3):
             habit[task] = MORNING[task] * (0.6 + 0.4 * day / days)

@@ -9,7 +9,7 @@ import torch
 import cortex
 from cortex.day import living
 from cortex.measure import examine
-from cortex.sleep import choose, night, settle
+from cortex.sleep import choose, night, prune, settle
 
 DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=2")
 NIGHT = ("sleep.steps=400", "sleep.states=1200", "sleep.batch=64", "sleep.world_model_steps=100", "habit.width=32")
@@ -79,10 +79,20 @@ def test_a_night_that_makes_things_worse_is_rolled_back(lived: cortex.Agent, mon
     assert night(lived, np.random.default_rng(0))["rolled_back"] and lived.digest() == before
 
 
-def test_memory_over_its_capacity_fades_by_night_and_the_statistics_with_it() -> None:
+def test_memory_over_its_capacity_is_slept_on_whole_and_then_fades_and_the_statistics_with_it() -> None:
     agent = grown("hippocampus.capacity=200", "sleep.steps=1", "sleep.world_model_steps=0", "sleep.states=8")
-    told = night(agent, np.random.default_rng(0))
-    assert told["evicted"] > 0 and agent.hippocampus.store.steps <= 200 and told["kept"] <= 200
+    memory = agent.hippocampus
+
+    def counted() -> int:
+        return sum(sum(outcomes.values()) for outcomes in memory.worlds[0].interactions.outcomes.values())
+
+    lived, known = memory.store.steps, counted()
+    assert night(agent, np.random.default_rng(0))["chosen"] > 0 and memory.store.steps == lived
+    told = prune(agent, np.random.default_rng(0))
+    assert memory.store.steps == told["kept"] <= 200 and told["kept"] + told["forgotten"] == lived
+    assert counted() < known
+    again = prune(agent, np.random.default_rng(1))
+    assert again == told, "one who was killed here prunes again, and loses nothing more"
 
 
 def test_the_night_chooses_today_and_yesterday_alike(lived: cortex.Agent) -> None:

@@ -77,7 +77,6 @@ class Night:
     agreement_before: float | None = None
     agreement_after: float | None = None
     rolled_back: bool = False
-    evicted: int | None = None
     stages: dict[str, float] = field(default_factory=dict)
 
 

@@ -157,7 +157,8 @@ def memories(story: Story) -> Panel | None:
         whole_numbers(axes.yaxis, 5)
         by_number(axes, "day", list(days))
         told = ", ".join(f"day {day}: {count:.0f}" for day, count in zip(days, total, strict=True))
-        return panel("memories", "By day and situation", f"Memories by day, {told}.", figure, legend)
+        lost = sum(event.forgotten or 0 for event in days.values())
+        return panel("memories", "By day and situation", f"Memories by day, {told}; {lost} forgotten.", figure, legend)
 
 
 def strength(story: Story) -> Panel | None:

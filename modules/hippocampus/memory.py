@@ -8,7 +8,7 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -51,6 +51,10 @@ class Store(Protocol):
     def read(self, episode: int) -> Episode: ...
 
     def delete(self, episodes: Sequence[int]) -> None: ...
+
+    def get(self, key: str, default: Any = None) -> Any: ...
+
+    def put(self, key: str, value: Any) -> None: ...
 
     @property
     def steps(self) -> int: ...
