@@ -29,7 +29,7 @@ def make(env: Environment, *overrides: str, seed: int = 0) -> Agent:
     """A newborn agent for ``env``, with its memory in RAM. Its bodies begin in all layouts: no exam needs some kept."""
     config = load(*overrides, {"seed": seed})
     bodies = _bodies(env, config)
-    config = look(config, lambda: bodies)
+    config = look(config, bodies)
     agent = build(config, bodies.single_observation_space, bodies.single_action_space)
     agent.hippocampus.day = 1
     return replace(embody(agent, bodies), generator=np.random.default_rng(seed))

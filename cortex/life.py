@@ -64,7 +64,8 @@ def live(config: Config, console: Console | None = None) -> Path:
     """
     folder, tasks = Path(config.folder), config.life.tasks
     if tasks:
-        config = look(config, lambda: make_vector(tasks[0], 1, config.seed, held_out=0))
+        with contextlib.closing(make_vector(tasks[0], 1, config.seed, held_out=0)) as bodies:
+            config = look(config, bodies)
     with Lease(folder):
         _own(folder, config)
         with contextlib.ExitStack() as stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,15 +17,12 @@ STEPS = 48
 """Random actions of the first look."""
 
 
-def look(config: Config, make: Callable[[], VectorEnv[Any, Any, Any]]) -> Config:
-    """The config with ``encoders.tile`` found from random actions of the first body of ``make()``, where it is -1 and
+def look(config: Config, bodies: VectorEnv[Any, Any, Any]) -> Config:
+    """The config with ``encoders.tile`` found from random actions of the first of ``bodies``, where it is -1 and
     something in the observation is a picture; 0 where no picture is made of tiles."""
-    if config.encoders.tile >= 0:
-        return config
-    bodies = make()
     tree, leaves = form(bodies.single_observation_space)
     shown = [place for place, space in enumerate(leaves.values()) if pictures(space)]
-    if not shown:
+    if config.encoders.tile >= 0 or not shown:
         return config
     observation, _ = bodies.reset(seed=config.seed)
     bodies.action_space.seed(config.seed)
