@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -78,19 +79,29 @@ class Frames:
         return self._heard.get(key, "")
 
 
-def drawing(task: str, senses: Senses, codebook: Codebook, codec: Codec) -> dict[str, Any]:
-    """How frames of a task are drawn: names of the actions, rows and columns of the grid, whose cells they are."""
-    env = make_env(task)
-    inner: Any = env.unwrapped
-    named = getattr(inner, "actions", None)
+def drawing(tasks: Sequence[str], senses: Senses, codebook: Codebook, codec: Codec) -> dict[str, Any]:
+    """How frames of the tasks are drawn: names of the actions, rows and columns of the grid, whose cells they are, and
+    the tiles of the games that have some, with a name for each."""
     told = [np.ravel(part).tolist() for part in codec(np.arange(codec.actions))]
     names = [f"action {' '.join(map(str, parts))}" for parts in told]
-    if isinstance(named, type) and issubclass(named, Enum) and len(named) == len(names):
-        names = [action.name for action in named]
-    cells = "minigrid" if type(inner).__module__.startswith("minigrid.") else "codes"
-    env.close()
+    cells, tiles = "codes", {}
+    for task, source in enumerate(tasks):
+        env = make_env(source)
+        inner: Any = env.unwrapped
+        given = getattr(inner, "actions", None)
+        if isinstance(given, type) and issubclass(given, Enum):
+            given = [action.name for action in given]
+        if isinstance(given, Sequence) and len(given) == len(names):
+            names = [str(name) for name in given]
+        if type(inner).__module__.startswith("minigrid."):
+            cells = "minigrid"
+        if hasattr(inner, "looks"):
+            words, sheet = inner.looks()
+            tiles[task] = {"names": words, "tiles": [tile.tobytes().hex() for tile in sheet]}
+        env.close()
     frames = Frames(senses, codebook)
-    return {"actions": names, "drawn": cells, "shape": frames.shape, "span": frames.span, "channels": senses.channels}
+    shapes = {"shape": frames.shape, "span": frames.span, "channels": senses.channels}
+    return {"actions": names, "drawn": cells, "looks": tiles, **shapes}
 
 
 def chart(place: Place, body: int) -> dict[str, Any]:
@@ -103,6 +114,4 @@ def chart(place: Place, body: int) -> dict[str, Any]:
     rows, columns = np.append(rows, pose[0]), np.append(columns, pose[1])
     top, left, low, right = (int(edge) for edge in (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1))
     shown = cells[top:low, left:right]
-    return {"at": [top, left], "wide": right - left, "cells": shown.ravel().tolist(), "pose": pose} | {
-        "holds": int(place.carried[body])
-    }
+    return {"at": [top, left], "wide": right - left, "cells": shown.ravel().tolist(), "pose": pose}

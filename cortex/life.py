@@ -97,7 +97,7 @@ class _Life:
             facts = {"tasks": life.tasks, "days": life.days, "seed": config.seed, "bodies": life.bodies}
             self.journal.write("life", **facts, steps=life.steps, version=__version__)
             if self.record is not None:
-                drawn = drawing(life.tasks[0], self.agent.senses, self.agent.codebook, self.agent.motor.codec)
+                drawn = drawing(life.tasks, self.agent.senses, self.agent.codebook, self.agent.motor.codec)
                 self.record.begin(version=__version__, width=config.multimodal.width, **drawn)
             self._boundary(1, PHASES[0])
 

@@ -18,10 +18,12 @@ LINES = 4
 
 
 class Look:
-    """Looks at ``body`` through one episode; ``codes`` are those of all cells that were shown."""
+    """Looks at ``body`` through one episode in ``situation``; ``codes`` are those of all cells that were shown."""
 
-    def __init__(self, agent: Agent, frames: Frames, body: int) -> None:
+    def __init__(self, agent: Agent, frames: Frames, body: int, situation: int) -> None:
         self.agent, self.frames, self.body = agent, frames, body
+        begin, end = frames.span
+        self.held = begin <= agent.imagination.motions(situation).held < end  # a cell shows what it holds
         self.codes: set[int] = set()
         self.due = 0  # what should be seen next
         self.shown: dict[str, Any] = {}
@@ -61,8 +63,9 @@ class Look:
 
     def _chart(self, place: Place, body: int) -> dict[str, Any]:
         drawn = chart(place, body)
-        self.codes.update(drawn["cells"])
-        self.codes.add(drawn["holds"])
+        if self.held:
+            drawn["holds"] = int(place.carried[body])
+        self.codes.update([*drawn["cells"], drawn.get("holds", 0)])
         return drawn
 
     def _news(self, name: str, value: Any) -> dict[str, Any]:
@@ -105,10 +108,13 @@ class Look:
                 continue
             codes = memory.scenes.codes[entry]
             told: dict[str, Any] = {"like": short(like), "view": self._view(codes)}
+            if not self.frames.grids:
+                told["beside"] = self.frames.beside(codes)
             if row >= 0:
                 episode = memory.store.read(int(row))
                 at = (episode.codes[:-1] == codes).all(axis=1)
-                told |= {"day": episode.day, "memory": int(row), "salience": short(episode.salience[at].max(initial=0))}
+                told |= {"day": episode.day, "task": episode.environment, "memory": int(row)}
+                told["salience"] = short(episode.salience[at].max(initial=0))
             found.append(told)
         return found
 

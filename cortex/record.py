@@ -119,7 +119,7 @@ class Watcher:
             return None
         facing = self.agent.imagination.motions(situation).facing.tolist()
         facts = {"situation": situation, "facing": facing}
-        return _Episode(facts, Look(self.agent, self.frames, BODY), deque(maxlen=self.room - spent))
+        return _Episode(facts, Look(self.agent, self.frames, BODY, situation), deque(maxlen=self.room - spent))
 
     def _number(self) -> int | None:
         """Which memory the episode has become."""

@@ -273,6 +273,21 @@ def test_the_map_holds_what_is_remembered(watched: Path) -> None:
     assert codes <= set(shown["palette"]), "every cell that is shown can be drawn"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["CartPole-v1", "cortex/NovelGame-v0"])
+def test_other_worlds_can_be_watched(task: str, tmp_path: Path) -> None:
+    live(load(*TINY, f"life.tasks=[{task}]", "life.days=1", "life.watch=60", {"folder": str(tmp_path)}), SILENT)
+    shown = gather(tmp_path)
+    step = shown["episodes"][0]["steps"][0]
+    if task == "CartPole-v1":
+        assert shown["shape"] is None and len(step["beside"]["observation"]) == 4
+        assert shown["actions"] == ["action 0", "action 1"]
+    else:
+        assert shown["actions"][4:] == ["use", "wait"] and "floor" in shown["looks"][0]["names"]
+        assert len(shown["looks"][0]["tiles"]) == 32 and shown["shape"] == [7, 7]
+    assert step["lines"] and shown["nights"][0]["memories"]
+
+
 def test_ten_thousand_steps_fit(copy: Path) -> None:
     lines = recorded(copy)
     episodes = [line for line in lines if line["event"] == "episode"]

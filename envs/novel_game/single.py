@@ -8,12 +8,14 @@ import gymnasium
 import numpy as np
 
 from cortex.envs.novel_game.vector import NovelGames
-from cortex.types import CortexError
+from cortex.types import Array, CortexError
 
 
 class NovelGame(gymnasium.Env[dict[str, Any], Any]):
     """One body in a novel game; the settings are those of `NovelGames`, and so is what it sees with the same seed."""
 
+    actions = ("move 1", "move 2", "move 3", "move 4", "use", "wait")
+    """Names of the actions; which way a move goes is up to the game."""
     metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 8}  # noqa: RUF012
 
     def __init__(self, render_mode: str | None = None, **settings: Any) -> None:
@@ -56,6 +58,10 @@ class NovelGame(gymnasium.Env[dict[str, Any], Any]):
     def keep_to(self, layouts: str) -> None:
         """From the next episode on, begin in layouts of one part: all, day or exam; those of the two are disjoint."""
         self.bodies.keep_to(layouts)
+
+    def looks(self) -> tuple[list[str], Array]:
+        """A name for every code of this game, and the tiles [32, 8, 8, 3] uint8."""
+        return self.bodies.looks()[0]
 
     def anchors(self) -> dict[str, float]:
         """How well others play this game; see `cortex.envs.novel_game.anchors`."""

@@ -17,6 +17,7 @@ from cortex.envs.novel_game.codes import ACTIONS, LEVELS
 from cortex.envs.novel_game.deck import Deck
 from cortex.envs.novel_game.dynamics import WORLD, Terms, advance, begin
 from cortex.envs.novel_game.layout import ALL, DAY, EXAM
+from cortex.envs.novel_game.nouns import NOUNS
 from cortex.envs.novel_game.observe import MODALITIES, TEXTS, VIEWS, Observer
 from cortex.types import Array, CortexError
 
@@ -162,6 +163,15 @@ class NovelGames(VectorEnv[dict[str, Any], Any, Array]):
         from cortex.envs.novel_game.anchors import anchors
 
         return [anchors(self.deck.dealt[g], level=self.level, view=self.view) for g in self.deck.which]
+
+    def looks(self) -> list[tuple[list[str], Array]]:
+        """For the game of each body a name for every code, and the tiles [32, 8, 8, 3] uint8."""
+        found = []
+        for g in self.deck.which:
+            floor, wall, _, *agents = self.deck.dealt[g].tables["ground"].tolist()
+            names = {floor: "floor", wall: "wall"} | dict.fromkeys(agents, "agent")
+            found.append(([names.get(code, noun) for code, noun in enumerate(NOUNS)], self._observe.sheets()[g]))
+        return found
 
     def _sow(self, seed: Any) -> None:
         """Give each body its seed and let it begin anew."""

@@ -44,11 +44,31 @@ function canvas(element, wide, high) {
   return pen;
 }
 
+// The task whose tiles are drawn, where its game has some.
+let game = 0;
+const tiles = new Map();
+
+function tile(code) {
+  const hex = data.looks[game]?.tiles[code];
+  if (!hex) return null;
+  if (!tiles.has(hex)) {
+    const made = document.createElement("canvas"), picture = new ImageData(8, 8);
+    made.width = made.height = 8;
+    for (let i = 0; i < 64; i++) {
+      for (let c = 0; c < 3; c++) picture.data[4 * i + c] = parseInt(hex.substr(6 * i + 2 * c, 2), 16);
+      picture.data[4 * i + 3] = 255;
+    }
+    made.getContext("2d").putImageData(picture, 0, 0);
+    tiles.set(hex, made);
+  }
+  return tiles.get(hex);
+}
+
 // What a code shows, in words.
 function words(code) {
   const shown = data.palette[code];
   if (!code || !shown) return "";
-  if (data.drawn !== "minigrid") return "code " + shown[0];
+  if (data.drawn !== "minigrid") return data.looks[game]?.names[shown[0]] ?? "code " + shown[0];
   const [thing, colour, state] = shown, name = THINGS[thing] || "thing " + thing;
   if (thing === 4) return `${DOORS[state] || ""} ${COLOURS[colour]?.[0] || ""} door`;
   return thing >= 5 && thing <= 7 ? `${COLOURS[colour]?.[0] || ""} ${name}` : name;
@@ -67,6 +87,11 @@ function cell(pen, code, x, y, s) {
   pen.fillRect(x, y, s, s);
   if (!code || !shown) return;
   const middle = [x + s / 2, y + s / 2];
+  if (data.drawn !== "minigrid" && tile(shown[0])) {
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(tile(shown[0]), x, y, s, s);
+    return;
+  }
   if (data.drawn !== "minigrid") {
     pen.fillStyle = SERIES[shown[0] % SERIES.length] + "55";
     pen.fillRect(x, y, s, s);
@@ -122,7 +147,8 @@ function sheet(element, cells, rows, columns, size, own, facing) {
   }
 }
 
-function view(element, number, size = Number(element.dataset.size)) {
+function view(element, number, size = Number(element.dataset.size), task = 0) {
+  game = task;
   const cells = data.frames[number] || [];
   element.hidden = !data.shape;
   if (!data.shape) return;
@@ -136,13 +162,14 @@ function inventory(cells) {
   const counts = new Map();
   for (const code of cells) {
     const name = words(code).trim();
-    if (name && !["wall", "empty", "unseen"].includes(name)) counts.set(name, (counts.get(name) || 0) + 1);
+    if (name && !["wall", "empty", "unseen", "floor", "agent", "nothing"].includes(name)) counts.set(name, (counts.get(name) || 0) + 1);
   }
   return [...counts].slice(0, 12).map(([name, count]) => (count > 1 ? `${count} × ` : "") + name).join(", ");
 }
 
-function chart(element, drawn, pose, facing) {
+function chart(element, drawn, pose, facing, task = 0) {
   element.hidden = false;
+  game = task;
   const size = Number(element.dataset.size), rows = Math.ceil(drawn.cells.length / drawn.wide);
   const way = (facing && facing[pose[2]]) || [0, 0];
   sheet(element, drawn.cells, rows, drawn.wide, size, [pose[0] - drawn.at[0], pose[1] - drawn.at[1]], way);
@@ -157,4 +184,17 @@ function curve(points, wide, high, colour, dash) {
 }
 
 function plain(number, digits = 2) { return Math.abs(number) >= 1000 ? Math.round(number).toLocaleString("en") : Number(number).toFixed(digits); }
+function count(number, name) { return `${plain(number, 0)} ${name}${number === 1 ? "" : "s"}`; }
+
+// Numbers that a sense without a grid gave, as bars around the middle.
+function values(said) {
+  const rows = [], heard = Object.entries(said || {}).filter(([, value]) => typeof value !== "string");
+  for (const [name, value] of heard) {
+    const most = Math.max(...value.map(Math.abs), 1);
+    value.forEach((v, i) => rows.push(make("span", { class: "number", text: value.length === 1 ? name : heard.length === 1 ? String(i + 1) : `${name} ${i + 1}` }),
+      make("i", { style: { width: `${(Math.abs(v) / most) * 50}%`, marginLeft: `${v < 0 ? 50 - (Math.abs(v) / most) * 50 : 50}%` } }), make("span", { class: "number", text: plain(v) })));
+  }
+  return make("div", { class: "values" }, ...rows);
+}
+
 function percent(share) { return Math.round(share * 100) + "%"; }

@@ -21,7 +21,7 @@ CHUNK = 512
 
 
 def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    """Points of distinct remembered scenes: x, y, day, situation, salience, memory, step, and the cells of the view.
+    """Points of distinct remembered scenes: x, y, day, situation, salience, memory, step, cells of the view, task.
 
     The plane is that of the first two principal components of the latents by which memories are recalled; ``share`` is
     their part of the variance. Raises CortexError where the memories cannot be read.
@@ -38,7 +38,8 @@ def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
             key = episode.codes[t].tobytes()
             known = found.get(key)
             if known is None:
-                found[key] = [number, t, episode.day, episode.situation, salience, episode.codes[t], episode.layout]
+                place = episode.day, episode.situation, salience, episode.codes[t], episode.layout
+                found[key] = [number, t, *place, episode.environment]
             else:
                 known[4] = max(known[4], salience)
     kept = list(found.values())
@@ -53,7 +54,17 @@ def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     begin, end = facts["span"]
     views = [row[5][begin:end] for row in kept]
     points = [
-        [round(float(x), 3), round(float(y), 3), row[2], row[3], round(row[4], 2), row[0], row[1], view.tolist()]
+        [
+            round(float(x), 3),
+            round(float(y), 3),
+            row[2],
+            row[3],
+            round(row[4], 2),
+            row[0],
+            row[1],
+            view.tolist(),
+            row[7],
+        ]
         for (x, y), row, view in zip(plane, kept, views, strict=True)
     ]
     share = float((size[:2] ** 2).sum() / max(1e-12, float((size**2).sum())))

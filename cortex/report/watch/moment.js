@@ -26,7 +26,7 @@ function why(step) {
   const lost = step.foretold === false ? " It had foretold something else, so it searched anew." : "";
   if (!step.plan || !steps) return `${does}: search found nothing worth doing; it drew from its habit.${lost}`;
   const end = step.known ? "to what it knows to pay" : line && line.paid > line.value / 2 ? "to a likely reward" : "to what it does not know yet";
-  return `${does}: search found a line of ${steps} step${steps === 1 ? "" : "s"} ${end}, worth ${plain(step.plan[0])}.${lost}`;
+  return `${does}: search found a line of ${count(steps, "step")} ${end}, worth ${plain(step.plan[0])}.${lost}`;
 }
 
 function bars(step) {
@@ -68,21 +68,21 @@ function lines(step) {
     return make("li", {}, make("span", { class: "worth", text: plain(line.value, 3) }), make("span", { class: "chips" }, ...chips(line.actions, old ? state.t - at : 0)),
       make("small", { class: pays ? "good" : "", text: pays ? "★ pays" : "? finds out" }));
   });
-  const told = old ? `Found ${state.t - at} step${state.t - at === 1 ? "" : "s"} ago.` : `Best line by first action, after ${plain(step.plan[2], 0)} imagined scenes.`;
+  const told = old ? `Found ${state.t - at} step${state.t - at === 1 ? "" : "s"} ago.` : `Best line by first action, after ${count(step.plan[2], "imagined scene")}.`;
   $("lines").replaceChildren(make("ol", {}, ...rows), make("p", { class: "caption", text: told }));
 }
 
 function maps(step) {
   const facing = episode().facing, [map] = last("map"), pose = step.pose;
-  if (map && pose) chart($("map"), map, pose, facing);
+  if (map && pose) chart($("map"), map, pose, facing, episode().task);
   $("map").hidden = !(map && pose);
   const held = map && words(map.holds);
   $("mapped").textContent = map && pose ? (held && held !== "empty" && held !== "unseen" ? `It holds ${held}.` : "") : "It has no map here yet.";
   const [future, at] = step.by === "habit" ? [undefined, -1] : step.by === "search" ? [step.future, state.t] : last("future");
   const there = future && !(step.by === "line" && at < last("lines")[1]);
   $("future").hidden = !there;
-  if (there && future.cells) chart($("future"), future, future.pose || [0, 0, 0], facing);
-  else if (there) view($("future"), future.view);
+  if (there && future.cells) chart($("future"), future, future.pose || [0, 0, 0], facing, episode().task);
+  else if (there) view($("future"), future.view, 150, episode().task);
   $("led").textContent = there ? "As it is imagined at the line's end." : step.by === "habit" ? "Habit looks no further." : "Nothing is imagined there.";
 }
 
@@ -92,7 +92,7 @@ function beside(step) {
     const heading = name === "direction" && across && HEADINGS[value[0]];
     parts.push(make("div", {}, make("span", { class: "quiet", text: name + "  " }), make("b", { text: typeof value === "string" ? value : heading || value.map((v) => plain(v, Number.isInteger(v) ? 0 : 2)).join("  ") })));
   }
-  $("beside").replaceChildren(...parts);
+  $("beside").replaceChildren(...(data.shape ? parts : [values(said)]));
 }
 
 function habit(step) {
@@ -101,7 +101,7 @@ function habit(step) {
   news.push(step.salience > 0 ? `written with salience ${plain(step.salience)}: it taught something new` : "written; it taught nothing new");
   if (step.new) news.push("a scene never seen before");
   const told = [make("div", {}, "Habit expects ", make("b", { text: plain(step.habit[0]) }), ", is sure at ", make("b", { text: plain(step.habit[1], 3) }))];
-  if (step.by === "search" && step.plan) told.push(make("div", {}, "Search expects ", make("b", { text: plain(step.plan[0]) }), ` in ${step.plan[1]} steps, ${plain(step.plan[2], 0)} nodes`));
+  if (step.by === "search" && step.plan) told.push(make("div", {}, "Search expects ", make("b", { text: plain(step.plan[0]) }), ` in ${count(step.plan[1], "step")}, ${count(step.plan[2], "node")}`));
   told.push(make("div", {}, "What came of it: ", make("b", { text: news.join("; ") })));
   $("habit").replaceChildren(...told);
 }
@@ -112,10 +112,10 @@ function recalled(step) {
     "The remembered scenes nearest to this one. Search reads what all memories together say of such moments, not these alone.";
   $("recalled").replaceChildren(...(found || []).map((memory) => {
     const picture = make("canvas", { role: "img", "data-size": "110" });
-    view(picture, memory.view, 110);
-    const age = memory.day === undefined ? "this try" : memory.day === episode().day ? "today" : `${episode().day - memory.day} day${episode().day - memory.day === 1 ? "" : "s"} old`;
+    view(picture, memory.view, 110, memory.task ?? episode().task);
+    const age = memory.day === undefined ? "just now" : memory.day === episode().day ? "today" : `${episode().day - memory.day} day${episode().day - memory.day === 1 ? "" : "s"} old`;
     const worth = memory.salience === undefined ? "" : `salience ${plain(memory.salience)}`;
-    return make("figure", {}, picture, make("figcaption", {}, make("b", { text: `${plain(memory.like, 3)} alike` }), make("br"), age, make("br"), worth));
+    return make("figure", {}, data.shape ? picture : values(memory.beside), make("figcaption", {}, make("b", { text: `${plain(memory.like, 3)} alike` }), make("br"), age, make("br"), worth));
   }));
 }
 
@@ -149,6 +149,6 @@ function moment() {
   $("why").textContent = why(step)[0].toUpperCase() + why(step).slice(1);
   $("place").textContent = `step ${e.first + state.t + 1} of ${e.length}`;
   $("by").textContent = BY[step.by] || step.by;
-  view($("frame"), step.view);
+  view($("frame"), step.view, 280, e.task);
   beside(step); bars(step); lines(step); habit(step); maps(step); recalled(step); course();
 }

@@ -38,7 +38,7 @@ function order(n) {
 
 function memories(n) {
   const most = Math.max(...n.memories.map((m) => m[6]), 1);
-  $("most").replaceChildren(table(["memory", "day", "game", "moments", "replays", ""], n.memories.slice(0, 12).map(([number, day, game, situation, , lessons, replays]) => {
+  $("most").replaceChildren(table(["memory", "day", "game", "moments", "replays", ""], n.memories.filter((m) => m[6]).slice(0, 12).map(([number, day, game, situation, , lessons, replays]) => {
     const at = data.episodes.findIndex((e) => e.memory === number);
     const name = at < 0 ? String(number) : make("button", { type: "button", text: String(number), title: "Watch this episode", onclick: () => { go(at, 0); $("why").scrollIntoView(); } });
     return [name, day, `${task(game)} ${MARKS[situation % MARKS.length]}${situation}`, plain(lessons, 0), plain(replays, 0), bar(replays / most)];
@@ -48,11 +48,11 @@ function memories(n) {
 function examples(n) {
   $("examples").replaceChildren(...n.examples.map((x) => {
     const picture = make("canvas", { role: "img", "data-size": "96" });
-    view(picture, x.view, 96);
+    view(picture, x.view, 96, x.task);
     const best = new Set(x.best), top = [...x.search.keys()].sort((a, b) => x.search[b] + x.after[b] - x.search[a] - x.after[a]).slice(0, 3);
     const rows = top.map((a) => make("div", { class: "change", role: "listitem", "aria-label": `${act(a)}: ${plain(x.before[a])} before, ${plain(x.after[a])} after${best.has(a) ? ", best by search" : ""}` },
       make("span", { text: (best.has(a) ? "★ " : "") + act(a) }), make("span", { class: "track" }, make("i", { class: "before", style: { width: percent(x.before[a]) } }), make("i", { class: "habit", style: { width: percent(x.after[a]) } }))));
-    return make("figure", {}, picture, make("figcaption", { text: `day ${x.day}, ${task(x.task)}, replayed ${x.times} times` }), make("div", { role: "list" }, ...rows));
+    return make("figure", {}, data.shape ? picture : values(x.beside), make("figcaption", { text: `day ${x.day}, ${task(x.task)}, replayed ${x.times} times` }), make("div", { role: "list" }, ...rows));
   }));
   if (!n.examples.length) $("examples").append(make("p", { class: "quiet", text: "No moment that was lived was learned from." }));
 }
@@ -78,7 +78,7 @@ function plot() {
   const [x, y] = place(p);
   pen.strokeStyle = ink("ink"); pen.lineWidth = 2; pen.beginPath(); pen.arc(x, y, 9, 0, 7); pen.stroke();
   element.spots = order.map((i) => [i, ...place(points[i])]);
-  view($("scene"), p[7]);
+  view($("scene"), p[7], 180, p[8]);
   $("told").textContent = `Memory ${p[5]}, step ${p[6] + 1}, day ${p[2]}; situation ${p[3]}, salience ${plain(p[4])}`;
   $("today").textContent = String(today);
   $("plane").textContent = `${plain(points.length, 0)} of ${plain(map.distinct, 0)} distinct remembered scenes, each at the latent by which it is recalled, in the plane of the first two principal components (${percent(map.share)} of the variance). ${order.length ? "" : "Nothing is remembered yet. "}What was lived earlier is paler, by the curve of forgetting.`;

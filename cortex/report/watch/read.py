@@ -10,6 +10,8 @@ from typing import Any
 
 from cortex.types import CortexError
 
+TILE = 8 * 8 * 3
+"""Bytes of a tile of a game: rows, columns, colours."""
 HINT = "live with life.watch=1200, the most steps to record, as the block demo does"
 
 
@@ -65,7 +67,15 @@ def _facts(told: dict[str, Any]) -> dict[str, Any]:
         "channels": int(told["channels"]),
         "width": int(told["width"]),
         "version": str(told["version"]),
+        "looks": {int(task): _look(look) for task, look in told.get("looks", {}).items()},
     }
+
+
+def _look(told: dict[str, Any]) -> dict[str, list[str]]:
+    tiles = [bytes.fromhex(tile) for tile in told["tiles"]]
+    if any(len(tile) != TILE for tile in tiles):
+        raise ValueError("no tile has this size")
+    return {"names": [str(name) for name in told["names"]], "tiles": [tile.hex() for tile in tiles]}
 
 
 def _episode(told: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +105,7 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
     }
     step |= {name: bool(told[name]) for name in ("foretold", "known", "new") if name in told}
     if "beside" in told:
-        step["beside"] = {str(name): _said(value) for name, value in told["beside"].items()}
+        step["beside"] = _all_said(told["beside"])
     if "pose" in told:
         step["pose"] = _pose(told["pose"])
     if "weights" in told:
@@ -112,7 +122,8 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
     if "recalled" in told:
         step["recalled"] = [
             {"view": _ints(memory["view"])}
-            | {name: _finite(memory[name]) for name in ("like", "day", "memory", "salience") if name in memory}
+            | {name: _finite(memory[name]) for name in ("like", "day", "task", "memory", "salience") if name in memory}
+            | ({"beside": _all_said(memory["beside"])} if "beside" in memory else {})
             for memory in told["recalled"]
         ]
     return step
@@ -121,7 +132,7 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
 def _map(told: dict[str, Any]) -> dict[str, Any]:
     if "view" in told:
         return {"view": _ints(told["view"])}
-    drawn: dict[str, Any] = {name: int(told[name]) for name in ("wide", "holds")}
+    drawn: dict[str, Any] = {name: int(told[name]) for name in ("wide", "holds") if name in told}
     drawn |= {name: _ints(told[name]) for name in ("at", "cells")}
     if drawn["wide"] < 1 or len(drawn["at"]) != 2:
         raise ValueError("no map has this shape")
@@ -141,7 +152,7 @@ def _night(told: dict[str, Any]) -> dict[str, Any]:
             {name: int(example[name]) for name in ("day", "task", "memory", "t", "times")}
             | {name: _floats(example[name]) for name in ("before", "after", "search")}
             | {"view": _ints(example["view"]), "best": _ints(example["best"])}
-            | {"beside": {str(name): _said(value) for name, value in example["beside"].items()}}
+            | {"beside": _all_said(example["beside"])}
             for example in told["examples"]
         ],
     }
@@ -152,8 +163,8 @@ def _pose(values: Any) -> list[int]:
     return [row, column, heading]
 
 
-def _said(value: Any) -> str | list[float]:
-    return value if isinstance(value, str) else _floats(value)
+def _all_said(values: Any) -> dict[str, str | list[float]]:
+    return {str(name): value if isinstance(value, str) else _floats(value) for name, value in values.items()}
 
 
 def _ints(values: Any) -> list[int]:
