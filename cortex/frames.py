@@ -26,7 +26,7 @@ class Frames:
         for part in senses.parts:
             start = self.spans[-1][1] if self.spans else 0
             self.spans.append((start, start + len(part.encoder.position)))
-        self.grids = [i for i, part in enumerate(senses.parts) if isinstance(part.encoder, GridEncoder)][:1]
+        self.grids = [i for i, part in enumerate(senses.parts) if part.encoder.modality == "grid"][:1]
         self._heard: dict[bytes, str] = {}
 
     @property
@@ -65,10 +65,16 @@ class Frames:
         """What each code [n] of a cell shows, by channel."""
         for i in self.grids:
             encoder = self.senses.parts[i].encoder
-            assert isinstance(encoder, GridEncoder)
-            shown: Array | list[Any] = encoder.value(self.codebook.decode(np.array(codes, np.int64))) if codes else []
-            return {code: [int(value) for value in row] for code, row in zip(codes, shown, strict=True)}
+            if codes and isinstance(encoder, GridEncoder):
+                shown = encoder.value(self.codebook.decode(np.array(codes, np.int64)))
+                return {code: [int(value) for value in row] for code, row in zip(codes, shown, strict=True)}
+            return {code: [code] for code in codes}
         return {}
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether the cells of the grid show codes of the environment, and not what a picture shows there."""
+        return any(isinstance(self.senses.parts[i].encoder, GridEncoder) for i in self.grids)
 
     def _text(self, encoder: TextEncoder, codes: Array) -> str:
         key = self.codebook.decode(codes).tobytes()
@@ -84,7 +90,8 @@ def drawing(tasks: Sequence[str], senses: Senses, codebook: Codebook, codec: Cod
     the tiles of the games that have some, with a name for each."""
     told = [np.ravel(part).tolist() for part in codec(np.arange(codec.actions))]
     names = [f"action {' '.join(map(str, parts))}" for parts in told]
-    cells, tiles = "codes", {}
+    frames = Frames(senses, codebook)
+    cells, tiles = "codes" if frames.symbolic else "looks", {}
     for task, source in enumerate(tasks):
         env = make_env(source)
         inner: Any = env.unwrapped
@@ -93,13 +100,12 @@ def drawing(tasks: Sequence[str], senses: Senses, codebook: Codebook, codec: Cod
             given = [action.name for action in given]
         if isinstance(given, Sequence) and len(given) == len(names):
             names = [str(name) for name in given]
-        if type(inner).__module__.startswith("minigrid."):
+        if frames.symbolic and type(inner).__module__.startswith("minigrid."):
             cells = "minigrid"
-        if hasattr(inner, "looks"):
+        if frames.symbolic and hasattr(inner, "looks"):
             words, sheet = inner.looks()
             tiles[task] = {"names": words, "tiles": [tile.tobytes().hex() for tile in sheet]}
         env.close()
-    frames = Frames(senses, codebook)
     shapes = {"shape": frames.shape, "span": frames.span, "channels": senses.channels}
     return {"actions": names, "drawn": cells, "looks": tiles, **shapes}
 

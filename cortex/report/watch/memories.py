@@ -92,5 +92,7 @@ def _cells(codes: Array, tokens: Array, facts: dict[str, Any]) -> dict[int, list
     if facts["shape"] is None:
         return {}
     codes = codes[codes != UNSEEN]
+    if facts["drawn"] == "looks":
+        return {int(code): [int(code)] for code in codes}
     shown = GridEncoder((*facts["shape"], facts["channels"]), None).value(tokens[codes])
     return {int(code): [int(value) for value in row] for code, row in zip(codes, shown, strict=True)}
