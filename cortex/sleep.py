@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex.mapped import FOCUS, Mapped, MappedModel, focus_tokens
+from cortex.dream import dream
+from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.worlds import met_of
@@ -25,8 +26,6 @@ Progress = Callable[[str, int, int, dict[str, float]], None]
 
 ROOTS = 256
 """States searched side by side."""
-DREAMED = 8
-"""Most imagined steps from a remembered state to a dreamed one."""
 TRANSITIONS = 20_000
 """Most steps from which the world model learns in one night."""
 
@@ -278,7 +277,9 @@ def search_again(
         lessons.append(_search(agent, part))
         # As many dreams as the share asks for: a chunk is dreamed on several times, or only part of it.
         dreams = int(generator.poisson(share / max(1 - share, 1e-2))) if part.state.place is not None else 0
-        lessons += [_search(agent, dream(agent, part, generator)) for _ in range(dreams)]
+        for _ in range(dreams):
+            states = dream(agent, part.state, part.situation, generator)
+            lessons.append(_search(agent, replace(part, state=states, dreamed=np.ones(len(part.old), bool))))
         if progress is not None:
             done += len(part.old)
             progress("re-search", done, total, {})
@@ -294,35 +295,6 @@ def _search(agent: Agent, chosen: Remembered) -> Lessons:
     scene, found = chosen.state.scene, plan.steps > 0
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
     return Lessons(scene, plan.weights, plan.best, value, found, plan.known, *where)
-
-
-def dream(agent: Agent, chosen: Remembered, generator: np.random.Generator) -> Remembered:
-    """States that a few imagined steps lead to, which the day did not pass through (REM sleep, Hobson 2009)."""
-    states = chosen.state
-    model = agent.imagination.calm().model(states, chosen.situation)
-    assert isinstance(model, MappedModel) and states.place is not None
-    nodes = model.roots()
-    length = generator.integers(1, DREAMED + 1, len(states.code))
-    for step in range(DREAMED):
-        e = model.expand(nodes)
-        possible = (e.end < 0.5) & (e.novelty < 0.5)
-        draw = np.where(possible, generator.random(possible.shape), -1.0)
-        rows = np.arange(len(draw)) * draw.shape[1] + draw.argmax(axis=1)
-        goes = (step < length) & possible.any(axis=1)
-        after = model.pick(e.children, rows)
-        nodes = Mapped(*(np.where(goes.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(after, nodes)))
-    place = model.place_at(nodes)
-    # A compass or any other sense beside the view cannot be imagined: in a dream it is missing.
-    codes = states.codes.copy()
-    codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = 0
-    scene = agent.context.surroundings(place, codes, model.motions)
-    state = replace(states, place=place, scene=scene, codes=codes)
-    return replace(chosen, state=state, dreamed=np.ones(len(codes), bool))
-
-
-def _pairs(a: Mapped, b: Mapped) -> Iterator[tuple[Array, Array]]:
-    for name in Mapped.__slots__:
-        yield getattr(a, name), getattr(b, name)
 
 
 def distil(
