@@ -241,8 +241,22 @@ def test_what_followed_most_often_is_foretold() -> None:
     assert scenes.predict(1, 0) is None and scenes.predict(99, 1) is None
 
 
+def whole(codes: Array) -> Array:
+    """Tokens that are made of one attribute."""
+    return np.asarray(codes)[:, None]
+
+
+def test_known_things_in_other_colours_are_no_other_situation_and_other_things_are() -> None:
+    kinds = np.array([[0, 0], [1, 1], [2, 1], [3, 1], [3, 2], [3, 3], [4, 2], [4, 3], [5, 4], [6, 5]])  # kind, colour
+    situations, latent = Situations(2, lambda codes: kinds[codes]), unit([1, 0])
+    wall, floor, red, green, key = [1] * 9, [2] * 6, [3], [4], [7]
+    situations.learn(0, latent[0], np.array(wall + floor + red + green + key + [6]))
+    assert situations.recognise(latent, np.array([wall + floor + [5, 5, 6, 6]])).tolist() == [0]
+    assert situations.recognise(latent, np.array([[8] * 9 + [9] * 6 + [5, 5, 6, 6]])).tolist() == [1]
+
+
 def test_episodes_that_begin_alike_belong_to_one_situation() -> None:
-    situations, none = Situations(2), np.zeros((2, 0), np.int32)  # without a grid
+    situations, none = Situations(2, whole), np.zeros((2, 0), np.int32)  # without a grid
     assert situations.recognise(unit([1, 0], [0, 1]), none).tolist() == [0, 0]
     situations.learn(0, unit([1, 0])[0], none[0])
     assert situations.recognise(unit([1, 0.1], [0, 1]), none).tolist() == [0, 1]
@@ -255,7 +269,7 @@ def test_another_palette_is_another_situation_and_another_layout_is_not(difficul
     games = [novel(game, difficulty) for game in range(16)]
     first = [[env.reset(seed=seed)[0]["grid"][..., 0].ravel() for seed in (1, 2, 3, 4)] for env in games]
     assert all(len({view.tobytes() for view in views}) == 4 for views in first), "every episode has its own layout"
-    situations, latent = Situations(2), unit([1, 0])
+    situations, latent = Situations(2, whole), unit([1, 0])
     for episode in range(4):
         for game, views in enumerate(first):
             cells = views[episode].astype(np.int64)
@@ -267,7 +281,7 @@ def test_another_palette_is_another_situation_and_another_layout_is_not(difficul
 
 
 def test_what_is_unseen_is_no_part_of_a_palette() -> None:
-    situations, latent = Situations(2), unit([1, 0])
+    situations, latent = Situations(2, whole), unit([1, 0])
     cells = np.array([[1] * 6 + [2] * 3 + [UNSEEN] * 20, [UNSEEN] * 26 + [1] * 2 + [2]])
     situations.learn(0, latent[0], cells[0])
     assert situations.recognise(latent, cells[1:]).tolist() == [0]

@@ -138,3 +138,9 @@ def test_what_is_held_is_told_by_the_token_of_the_own_cell() -> None:
     found = Registration(registration.position, 7, tokens).fit(before, after, action)
     at = np.flatnonzero((registration.position == found.own).all(axis=1))
     assert found.held == tokens[at[0]] and registration.fit(before, after, action).held == at[0]
+
+
+def test_in_a_place_so_narrow_that_a_step_changes_two_cells_the_body_is_found_too() -> None:
+    walk = Walk("MiniGrid-KeyCorridorS3R1-v0", 8, 0)
+    found = Registration(walk.layout.position, 7).fit(*pairs(walk, 150))
+    assert_true(found)

@@ -95,7 +95,7 @@ class Hippocampus:
         self.worlds.clear()
         self.own_body.news()
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
-        self.situations = Situations(self.width)
+        self.situations = Situations(self.width, self.codebook.attributes)
         self.largest_reward = 0.0
         self.moments = Moments()
 

@@ -9,6 +9,8 @@ resolved here; see guises. (Biology: the body schema learned from efference copi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 
@@ -109,9 +111,26 @@ def _likelihood(before: Array, after: Array, source: Array, new: Array, same: Ar
     return told
 
 
+def _walks(rotation: Array, shift: Array) -> Array:
+    """Which motions [A] lead elsewhere without a turn."""
+    return np.asarray((rotation == 0) & (shift != 0).any(axis=1))
+
+
 def changed(before: Array, after: Array) -> Array:
     """Cells [T] that are seen in both scenes and show another code; ``before``, ``after`` [T, N]."""
     return np.asarray(((before != UNSEEN) & (after != UNSEEN) & (before != after)).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What the rows of one action say."""
+
+    rows: Array  # [n] distinct ones
+    best: int  # the motion that explains them best
+    gain: float  # nats by which it explains them better than standing still does
+    rival: float  # the same of the best motion that does not turn
+    moved: Array  # [n] nats by which each row favours moving
+    much: Array  # [n] bool, more cells changed than an action touches
 
 
 class Registration:
@@ -137,38 +156,52 @@ class Registration:
         base = np.minimum(
             np.pad(base, (0, max(0, int(before.max()) + 1 - len(base))), constant_values=0.5 / len(action)), 1.0
         )
+        scored = [self._score(a, before, after, action, base) for a in range(self.actions)]
         rotation, shift = np.zeros(self.actions, np.int64), np.zeros((self.actions, 2), np.int64)
-        clear: list[tuple[Array, Array]] = []  # rows in which a walk clearly moved or clearly did not, and which
-        unclear, turning = False, np.zeros(self.actions, bool)
-        for a in range(self.actions):
-            rows = np.flatnonzero(action == a)
-            if len(rows) < TRIALS:
-                unclear = True
-                continue
-            both = np.concatenate([before[rows], after[rows]], axis=1).astype(np.int64)
-            rows = rows[np.unique((both * self.names).sum(axis=1), return_index=True)[1]][:ROWS]
-            scores = likelihood(before[rows], after[rows], self.source, base)
-            mixed = np.logaddexp(scores[:, :1], scores) - np.log(2.0)
-            gain = (mixed - scores[:, :1]).sum(axis=0)
-            best = int(np.argmax(gain))
-            moved = scores[:, best] - scores[:, 0]
-            much = changed(before[rows], after[rows]) > TOUCHED
-            if gain[best] < EVIDENCE or ((moved > CLEAR) & much).sum() < 2:
-                unclear |= much.mean() > 0.2  # a motion that is not found yet: mapping on would corrupt the map
-                continue
-            rotation[a], shift[a] = self.rotation[best], self.shift[best]
-            turning[a] = gain[best] - gain[self.rotation == 0].max() >= EVIDENCE
-            if rotation[a] == 0:
-                decided = np.abs(moved) > CLEAR
-                clear.append((rows[decided], moved[decided] > 0))
-        walks = np.flatnonzero((rotation == 0) & (shift != 0).any(axis=1))
+        turning = np.zeros(self.actions, bool)
+
+        def find(among: Array, most: int) -> None:
+            """Take the motion of each action that two rows tell clearly by more than ``most`` cells ``among`` all."""
+            for a, score in enumerate(scored):
+                much = changed(before[score.rows][:, among], after[score.rows][:, among]) > most
+                if score.gain >= EVIDENCE and ((score.moved > CLEAR) & much).sum() >= 2:
+                    rotation[a], shift[a] = self.rotation[score.best], self.shift[score.best]
+                    turning[a] = score.gain - score.rival >= EVIDENCE
+
+        find(np.ones(len(self.position), bool), TOUCHED)
         own = self._own(rotation, shift) if rotation.any() else None
+        if own is not None and not _walks(rotation, shift).any():
+            # In a narrow place few cells change by a step. What an action touches lies beside the agent.
+            find(np.abs(self.position - own).sum(axis=1) > 1, 0)
+        walks = np.flatnonzero(_walks(rotation, shift))
+        still = np.flatnonzero((rotation == 0) & (shift == 0).all(axis=1))
+        # A motion that is not found yet: mapping on would corrupt the map.
+        unclear = any(len(scored[a].rows) < 1 or scored[a].much.mean() > 0.2 for a in still)
         if unclear or len(walks) == 0 or own is None:
             return rigid(rotation * turning, np.zeros_like(shift), np.zeros(2, np.int64), None, None)
         front = own - shift[walks[0]]
+        clear = []  # rows in which a walk clearly moved or clearly did not, and which
+        for score in (scored[a] for a in walks):
+            decided = np.abs(score.moved) > CLEAR
+            clear.append((score.rows[decided], score.moved[decided] > 0))
         blocked = self._blocked(before, clear, front)
         at = np.flatnonzero((self.position == own).all(axis=1))
         return rigid(rotation, shift, own, front, blocked, int(self.tokens[at[0]]) if len(at) else -1)
+
+    def _score(self, a: int, before: Array, after: Array, action: Array, base: Array) -> Scored:
+        """How well each motion explains the rows of an action, which are too few to tell below TRIALS."""
+        rows = np.flatnonzero(action == a)
+        if len(rows) < TRIALS:
+            return Scored(rows[:0], 0, 0.0, 0.0, np.zeros(0), np.zeros(0, bool))
+        both = np.concatenate([before[rows], after[rows]], axis=1).astype(np.int64)
+        rows = rows[np.unique((both * self.names).sum(axis=1), return_index=True)[1]][:ROWS]
+        scores = likelihood(before[rows], after[rows], self.source, base)
+        mixed = np.logaddexp(scores[:, :1], scores) - np.log(2.0)
+        gain = (mixed - scores[:, :1]).sum(axis=0)
+        best = int(np.argmax(gain))
+        much = changed(before[rows], after[rows]) > TOUCHED
+        rival = float(gain[self.rotation == 0].max())
+        return Scored(rows, best, float(gain[best]), rival, scores[:, best] - scores[:, 0], much)
 
     def _own(self, rotation: Array, shift: Array) -> Array | None:
         """The fixed point of the turns; None where turns contradict each other."""
