@@ -27,7 +27,7 @@ LIKENESS = 0.8
 
 
 class Situations:
-    """Palettes, and mean first percepts of width ``width``. ``attributes``: codes [n] -> what they are made of [n, C]."""
+    """Palettes, and mean first percepts of width ``width``; ``attributes``: codes [n] -> their attributes [n, C]."""
 
     def __init__(self, width: int, attributes: Callable[[Array], Array]) -> None:
         self.attributes = attributes
