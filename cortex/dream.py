@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 STEPS = 8
 """Most imagined steps to a dreamed state."""
-REARRANGED = 0.5
-"""Share of dreams in which things, and the agent, are elsewhere than they were."""
 RARE = 4
 """Most cells of a map that show a thing for it to be put elsewhere: what there is more of is how the place is built."""
 
@@ -44,13 +42,13 @@ def dream(agent: Agent, states: State, situation: Array, generator: np.random.Ge
 
 
 def rearranged(place: Place, footing: int, motions: Motions, generator: np.random.Generator) -> Place:
-    """Maps on some of which rare things, each by chance, have changed places with cells of ``footing``, and the agent
-    stands on another of them; as they are where nothing is known to be walked on."""
+    """Maps on which rare things, each by chance, have changed places with cells of ``footing``, and the agent stands on
+    another of them; as they are where nothing is known to be walked on."""
     cells, pose = place.cells.copy(), place.pose.copy()
     bodies, size = len(cells), cells.shape[1]
     flat = cells.reshape(bodies, -1)
     own = (pose[:, 0] % size) * size + pose[:, 1] % size
-    for body in np.flatnonzero(generator.random(bodies) < REARRANGED) if footing != UNSEEN else ():
+    for body in range(bodies) if footing != UNSEEN else ():
         counts = np.bincount(flat[body])
         rare = (counts[flat[body]] <= RARE) & (flat[body] != UNSEEN) & (flat[body] != footing)
         rare[own[body]] = False

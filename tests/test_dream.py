@@ -1,0 +1,58 @@
+"""Dreams: known things in other places, from where search says what would be done."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cortex
+from cortex.day import live_day
+from cortex.dream import dream, rearranged
+from cortex.replay import moments
+from cortex.types import State, take
+
+
+@pytest.fixture(scope="module")
+def keeper() -> cortex.Agent:
+    made = cortex.Agent.make("MiniGrid-DoorKey-6x6-v0", "life.bodies=4", "planner.simulations=64", seed=0)
+    live_day(made, made.bodies, 800, 1, np.random.default_rng(1))
+    return made
+
+
+def remembered(agent: cortex.Agent) -> State:
+    """States in the middle of its episodes."""
+    store = agent.hippocampus.store
+    found = [m for m in moments(agent, [store.read(n) for n in store.episodes()]) if m.t == 10]
+    return take(found[0].before, slice(None))
+
+
+def test_things_lie_elsewhere_and_none_is_lost(keeper: cortex.Agent) -> None:
+    states, footing = remembered(keeper), keeper.hippocampus.worlds[0].footing
+    assert states.place is not None
+    before, motions = states.place, keeper.imagination.motions(0)
+    after = rearranged(before, footing, motions, np.random.default_rng(0))
+    size = before.cells.shape[1]
+    for body in range(len(before.pose)):
+        was, now = before.cells[body], after.cells[body]
+        own = tuple(before.pose[body, :2] % size)
+        counts = np.bincount(was.ravel(), minlength=64) - np.bincount(now.ravel(), minlength=64)
+        counts[[was[own], footing]] = 0  # what was under the agent is floor now
+        assert not counts.any() and now[tuple(after.pose[body, :2] % size)] == footing
+        assert ((was == 0) == (now == 0)).sum() >= was.size - 1, "what was not seen stays so"
+    assert (before.cells != after.cells).any(axis=(1, 2)).mean() > 0.5
+    assert (before.pose[:, :2] != after.pose[:, :2]).any(axis=1).mean() > 0.5
+    unknown = rearranged(before, 0, motions, np.random.default_rng(0))
+    assert (unknown.cells == before.cells).all() and (unknown.pose == before.pose).all()
+
+
+def test_search_knows_what_to_do_in_dreams_about_as_often_as_in_what_was_lived(keeper: cortex.Agent) -> None:
+    states = remembered(keeper)
+    situation = np.zeros(len(states.code), np.int32)
+    even = np.full((len(states.code), keeper.motor.actions), 1 / keeper.motor.actions, np.float32)
+
+    def known(states: State) -> float:
+        model = keeper.imagination.calm().model(states, situation)
+        return float(keeper.search(model, even, 512).known.mean())
+
+    dreamed = known(dream(keeper, states, situation, np.random.default_rng(0)))
+    assert dreamed >= 0.7 * known(states) > 0.2
