@@ -85,8 +85,13 @@ def learn(
     return agent
 
 
-def sleep(agent: Agent, progress: Callable[[str, int, int, dict[str, float]], None] | None = None) -> dict[str, Any]:
-    """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night."""
+def sleep(
+    agent: Agent,
+    progress: Callable[[str, int, int, dict[str, float]], None] | None = None,
+    shuffled: bool = False,
+) -> dict[str, Any]:
+    """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night. ``shuffled``: a
+    night that must teach nothing, see `cortex.sleep.night`."""
     from cortex.sleep import night, prune
 
     memory = agent.hippocampus
@@ -95,7 +100,7 @@ def sleep(agent: Agent, progress: Callable[[str, int, int, dict[str, float]], No
         seeds = np.random.SeedSequence([agent.config.seed, memory.day, 2**31])
         before = {name: value.clone() for name, value in agent.weights().items()}
         try:
-            told = dict(night(agent, np.random.default_rng(seeds), progress))
+            told = dict(night(agent, np.random.default_rng(seeds), progress, shuffled))
         except BaseException:
             agent.restore(before)  # a night that was cut off is slept again, and not from half of itself
             raise

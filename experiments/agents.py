@@ -1,4 +1,4 @@
-"""Cortex itself as a learner of `cortex.measure.protocol`: rows by day, weights by night."""
+"""Cortex itself as a learner of `cortex.measure.protocol`: rows by day, weights by night; and nights that must fail."""
 
 from __future__ import annotations
 
@@ -20,18 +20,26 @@ from cortex.store import files, spaces
 from cortex.types import CortexError
 
 SPENT = "spent.json"
+CONTROLS = ("none", "shuffled", "withheld", "naps")
+"""What is wrong with the nights: nothing; every state has another's target; what was lived in every fifth game is
+forgotten before; they are slept after each game instead."""
+WITHHELD = 5
 
 
-def make(observation_space: Any, action_space: Any, seed: int, **settings: str) -> Cortex:
-    """A newborn agent for the spaces of one body; ``settings`` are overrides such as ``sleep.steps``."""
+def make(observation_space: Any, action_space: Any, seed: int, control: str = "none", **settings: str) -> Cortex:
+    """A newborn agent for the spaces of one body; ``settings`` are overrides such as ``sleep.steps``, ``control`` is
+    one of CONTROLS."""
+    if control not in CONTROLS:
+        raise CortexError(f"there is no control {control!r} of nights; controls are {', '.join(CONTROLS)}")
     config = load(*(f"{key}={value}" for key, value in settings.items()), {"seed": seed})
-    return Cortex(config, observation_space, action_space)
+    return Cortex(config, observation_space, action_space, control)
 
 
 class Cortex:
     """One agent that lives game after game. What lasts of it is rows and weights; all else is computed from them."""
 
-    def __init__(self, config: Config, observation_space: Any, action_space: Any) -> None:
+    def __init__(self, config: Config, observation_space: Any, action_space: Any, control: str = "none") -> None:
+        self.control = control
         self.agent = build(config, observation_space, action_space)
         self.agent.hippocampus.day = 1
         self.updates = 0
@@ -45,11 +53,21 @@ class Cortex:
 
         lived = live_day(self.agent, bodies, steps, seed, np.random.default_rng(seed), see)
         keep.awaken(self.agent)
+        if self.control == "naps":
+            self._night()
         return lived
 
     def sleep(self, seed: int) -> None:
         """The agent's own night; its randomness follows from the agent's seed and the day."""
-        self.updates += int(face.sleep(self.agent).get("updates", 0))
+        if self.control == "withheld":
+            store = self.agent.hippocampus.store
+            store.delete([n for n in store.episodes() if store.read(n).environment % WITHHELD == 0])
+            keep.awaken(self.agent)
+        if self.control != "naps":
+            self._night()
+
+    def _night(self) -> None:
+        self.updates += int(face.sleep(self.agent, shuffled=self.control == "shuffled").get("updates", 0))
         keep.awaken(self.agent)
 
     def play(self, bodies: Bodies, episodes: int, seed: int, habit: bool = False) -> list[Played]:

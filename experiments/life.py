@@ -128,9 +128,11 @@ def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
             f"{options.seeds} lives of {count} games need the game seeds {first}:{first + options.seeds * count}, "
             f"which {first}:{end} does not hold; widen --game-seeds"
         )
-    kind, wrap = _kind(options), _wrap(options)
+    wrap = _wrap(options)
 
     def task(game: int) -> Task:
+        kind = _kind(options, options.difficulty[(game - seeds.start) % len(options.difficulty)])
+
         def make(bodies: int, part: str) -> Any:
             return wrap(
                 gymnasium.make_vec(
@@ -152,15 +154,15 @@ def novel_tasks(options: argparse.Namespace, seed: int) -> list[Any]:
     return [task(game) for game in seeds]
 
 
-def _kind(options: argparse.Namespace) -> dict[str, Any]:
-    """Keywords of the novel games of a life. Raises CortexError where ``--game`` names none."""
+def _kind(options: argparse.Namespace, difficulty: int) -> dict[str, Any]:
+    """Keywords of the novel games of a life that are of one class. Raises CortexError where ``--game`` names none."""
     from cortex.envs.novel_game.difficulty import setting
     from cortex.envs.novel_game.spec import Setting
     from cortex.envs.novel_game.vector import NovelGames
     from cortex.types import CortexError
 
-    kind = {name: getattr(options, name) for name in ("split", "difficulty", "noise", "view", "level")}
-    kind["modalities"] = tuple(options.modalities)
+    kind = {name: getattr(options, name) for name in ("split", "noise", "view", "level")}
+    kind |= {"difficulty": difficulty, "modalities": tuple(options.modalities)}
     of_class, given = {field.name for field in fields(Setting)}, dict(options.game)
     keywords = {*inspect.signature(NovelGames).parameters} - {"num_envs", "game_seed", "layouts", "autoreset_mode"}
     for name in given.keys() - keywords - of_class:
@@ -168,7 +170,7 @@ def _kind(options: argparse.Namespace) -> dict[str, Any]:
         raise CortexError(f"a novel game has no setting {name!r}; the nearest is {near!r}")
     kind |= {name: value for name, value in given.items() if name in keywords}
     terms = {name: value for name, value in given.items() if name in of_class}
-    return {**kind, "difficulty": replace(setting(options.difficulty), **terms)} if terms else kind
+    return {**kind, "difficulty": replace(setting(difficulty), **terms)} if terms else kind
 
 
 def _wrap(options: argparse.Namespace) -> Callable[[Any], Any]:
@@ -226,7 +228,10 @@ def _days(options: argparse.Namespace, tasks: Sequence[Any]) -> list[list[Any]]:
 def _source(options: argparse.Namespace) -> dict[str, Any]:
     names = ("envs", "held_out") if options.envs else ("split", "difficulty", "noise", "view", "modalities", "level")
     more = {name: getattr(options, name) for name in ("game", "wrap") if getattr(options, name)}
-    return {name: getattr(options, name) for name in names} | more
+    told = {name: getattr(options, name) for name in names} | more
+    if len(told.get("difficulty", ())) == 1:
+        told["difficulty"] = told["difficulty"][0]
+    return told
 
 
 def _tell(seed: int, event: dict[str, Any]) -> None:
@@ -258,7 +263,7 @@ def _read() -> argparse.Namespace:
     games = line.add_argument_group("novel games")
     games.add_argument("--game-seeds", type=_range, default=(0, 1_000_000), metavar="A:B", help="seeds of the rules")
     games.add_argument("--split", default="train", help="which rules: train, or T0 to T4")
-    games.add_argument("--difficulty", type=int, default=3, help="0 to 9")
+    games.add_argument("--difficulty", nargs="+", type=int, default=[3], help="0 to 9; several: in turn")
     games.add_argument("--noise", type=int, default=0, help="bytes of noise for each byte of use: 0, 1, 10, 100, 1000")
     games.add_argument("--view", default="full", help="full or ego")
     games.add_argument("--modalities", nargs="+", default=["grid", "text", "body"], help="senses of a body")

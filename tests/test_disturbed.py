@@ -49,13 +49,15 @@ def test_renamed_senses_tell_the_same_in_another_order() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_agent_is_born_to_each_variant(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told = options(monkeypatch, *VARIANTS[variant])
-    bodies = life._wrap(told)(games(**{key: v for key, v in life._kind(told).items() if key != "level"}))
+    bodies = life._wrap(told)(
+        games(**{key: v for key, v in life._kind(told, told.difficulty[0]).items() if key != "level"})
+    )
     make(bodies.single_observation_space, bodies.single_action_space, 0, **dict(told.set))
 
 
 def test_settings_of_a_class_and_keywords_of_a_game_are_told_by_one_option(monkeypatch: pytest.MonkeyPatch) -> None:
     told = options(monkeypatch, "--difficulty", "2", "--noise", "10", "--game", "noise_in=body", "decoys=6")
-    kind = life._kind(told)
+    kind = life._kind(told, told.difficulty[0])
     assert (kind["noise_in"], kind["difficulty"].decoys, kind["difficulty"].size) == ("body", 6, 7)
     assert life._source(told)["game"] == [("noise_in", "body"), ("decoys", 6)]
     assert "game" not in life._source(options(monkeypatch)), "a life that was begun without it goes on"
@@ -63,7 +65,7 @@ def test_settings_of_a_class_and_keywords_of_a_game_are_told_by_one_option(monke
 
 def test_what_is_no_setting_and_no_wrapper_is_answered_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CortexError, match="no setting 'noise_im'; the nearest is 'noise_in'"):
-        life._kind(options(monkeypatch, "--game", "noise_im=body"))
+        life._kind(options(monkeypatch, "--game", "noise_im=body"), 1)
     for name in ("experiments.disturbed:flickr", "experiments.disturbd:flicker", "flicker"):
         with pytest.raises(CortexError, match=f"--wrap {name} is no module:function"):
             life._wrap(options(monkeypatch, "--wrap", name))

@@ -1,0 +1,88 @@
+"""The table of the night: each of its controls does what it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from cortex.types import CortexError
+from experiments import common, novel_night
+from experiments.agents import Cortex, make
+
+SMALL = {"sleep.steps": "2", "sleep.states": "20", "sleep.world_model_steps": "1", "planner.simulations": "16"}
+
+
+def bodies(game: int) -> Any:
+    kind = {"game_seed": game, "difficulty": 1, "level": 1}
+    return gymnasium.make_vec("cortex/NovelGame-v0", 1, vectorization_mode="vector_entry_point", **kind)
+
+
+def newborn(**settings: str) -> Cortex:
+    env = bodies(0)
+    return make(env.single_observation_space, env.single_action_space, 0, **{**SMALL, **settings})
+
+
+def lived(learner: Cortex, games: int) -> list[int]:
+    """Which games memory holds on the evening of a day."""
+    for game in range(games):
+        learner.live(bodies(900 + game), 60, game, lambda played: None)
+    store = learner.agent.hippocampus.store
+    return sorted({store.read(number).environment for number in store.episodes()})
+
+
+def test_every_fifth_game_is_forgotten_before_the_night() -> None:
+    learner = newborn(control="withheld")
+    assert lived(learner, 5) == [1, 2, 3, 4, 5]
+    learner.sleep(0)
+    store = learner.agent.hippocampus.store
+    assert {store.read(number).environment for number in store.episodes()} == {1, 2, 3, 4}
+
+
+def test_nights_by_day_follow_each_game_and_know_nothing_of_the_one_before() -> None:
+    learner = newborn(control="naps", **{"hippocampus.capacity": "1"})
+    lived(learner, 2)
+    assert learner.agent.hippocampus.store.steps <= 1 and int(learner.agent.habit.nights) == 2
+    digest = learner.agent.digest()
+    learner.sleep(0)
+    assert learner.agent.digest() == digest
+
+
+def test_shuffled_nights_learn_other_weights_from_the_same_rows() -> None:
+    told = []
+    for control in ("none", "shuffled"):
+        learner = newborn(control=control)
+        lived(learner, 1)
+        learner.sleep(0)
+        told.append(learner.agent.digest())
+    assert told[0] != told[1]
+    with pytest.raises(CortexError, match="controls are none, shuffled"):
+        newborn(control="shufled")
+
+
+def test_the_table_asks_for_equal_updates_and_tells_withheld_games_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+
+    def answer(arguments: list[str], cell: Path, logs: Path) -> dict[str, Any]:
+        asked.append(arguments)
+        rows = [{"game": str(game), "last_habit": str(float((game + 1) % 5 > 0))} for game in range(10)]
+        common.write_csv(cell.with_suffix(".csv"), rows, ["game", "last_habit"])
+        return dict.fromkeys(novel_night.FIGURES) | {"acc": {"value": 0.5, "low": 0.4, "high": 0.6}}
+
+    monkeypatch.setattr(common, "ask", answer)
+    arms = ["plain", "joint", "by day", "withheld"]
+    monkeypatch.setattr("sys.argv", ["", "--arms", *arms, "--out", str(tmp_path / "night.csv"), "--jobs", "1"])
+    novel_night.main()
+    rows = {row["arm"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["withheld"]["withheld"] == 0 and rows["withheld"]["replayed"] == 1
+    assert rows["plain"]["acc_over_joint"]["value"] == pytest.approx(1.0)
+    given = [dict(pair.split("=") for pair in line[line.index("--set") + 1 :]) for line in asked]
+    nights = np.array([10, 1, 40, 10]) * [int(one["sleep.steps"]) for one in given]
+    assert len(set(nights.tolist())) == 1, "every row has the same updates in all"
+    assert given[0]["hippocampus.capacity"] == "1000"
