@@ -116,14 +116,14 @@ def asked(agent: Any, trace: Any, game: Any) -> dict[tuple[int, int], bool]:
 def fade(stack: ExitStack, fading: float) -> None:
     """Let the counts of a key fade with each newer row of it, in place of supersession."""
     from cortex.modules.hippocampus.events import Events
-    from cortex.modules.hippocampus.interactions import Interactions
+    from cortex.modules.hippocampus.facts import Facts
 
     def weights(latest: Any, key: int) -> tuple[Any, Any]:
         size = int(latest.size[key])
         return latest.outcome[key, :size], fading ** np.arange(size - 1, -1, -1)
 
-    def now(self: Any, key: Any, number: int) -> Any:
-        outcome, weight = weights(self._latest, number)
+    def now(self: Any, key: Any) -> Any:
+        outcome, weight = weights(self.latest, self.numbers[key])
         return list(self._kinds)[int(np.bincount(outcome, weight).argmax())]
 
     def counted(self: Any) -> Any:
@@ -133,7 +133,7 @@ def fade(stack: ExitStack, fading: float) -> None:
             counts[event] = weight.sum(), weight[outcome >= 2].sum(), weight[outcome % 2 == 1].sum()
         return counts
 
-    stack.enter_context(mock.patch.object(Interactions, "_now", now))
+    stack.enter_context(mock.patch.object(Facts, "now", now))
     stack.enter_context(mock.patch.object(Events, "_counted", counted))
 
 

@@ -12,23 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from numba import njit
 
 from cortex.types import Array, CortexError, Vocabulary, room
 
-from .changes import Latest
+from .facts import Facts, Key, Outcome
 from .lore import DISAGREED, Effect, Lore, either
 from .memo import NONE, Index, Memo, find
-
-Key = tuple[int, int, int, int]
-"""verb, code reached, code carried, code behind."""
-Outcome = tuple[int, int, int, int]
-"""how the agent moved (0 not, 1 by a step, 2 to another place like the one reached), code reached, code carried and
-code behind afterwards."""
-Entry = TypeVar("Entry", bound=tuple[int, ...])
 
 TOKENS = ("front", "carried", "beyond")
 SAME = 0
@@ -87,15 +79,11 @@ class Interactions:
             name = int(self._names.keys[number])
             self.lore.vote(name, verb, level, group.vote, None)
             self.lore.count(name, verb, level, -self._trials[number])
-        self.outcomes: dict[Key, Counter[Outcome]] = {}
+        self._facts = Facts(self.change)
         self._exact, self._usual = Index(), np.zeros((0, 4), np.int64)  # outcome by key
-        self._numbers: dict[Key, int] = {}  # of exact keys
         self._explained: dict[tuple[Key, Outcome], tuple[Effect, ...]] = {}
         self._carried: dict[tuple[Key, Outcome, Key], Outcome] = {}  # effects of keys, carried over to others
-        self._latest = Latest(self.change)  # rows of exact keys
-        self._kinds: dict[Outcome, int] = {}  # numbers of outcomes
-        self._changing: set[Key] = set()  # keys whose facts change, and those that are taken to have changed with them
-        self._followers: set[Key] = set()
+        self._followers: set[Key] = set()  # keys that are taken to have changed with those that did
         self._changed = 0  # when one last did
         self._groups = []
         self._names, self._kind = Index(), np.zeros((0, 2), np.int64)  # of each group: verb and level
@@ -108,6 +96,11 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.outcomes)
 
+    @property
+    def outcomes(self) -> dict[Key, Counter[Outcome]]:
+        """How often each exact key came to what."""
+        return self._facts.outcomes
+
     def learn(self, verb: Array, met: Array, moved: Array, after: Array, when: Array) -> Array:
         """Count what was seen: ``verb`` and ``moved`` [B], codes reached, carried and behind before and after [B, 3],
         and ``when`` [B, 2] it was and its episode began; returns which [B] came out as never before.
@@ -118,68 +111,48 @@ class Interactions:
         after[:, 0] = np.where((moved > 0) & (after[:, 2] == met[:, 2]), met[:, 0], after[:, 0])
         keys: list[Key] = list(map(tuple, np.column_stack([verb, met]).tolist()))
         outcomes: list[Outcome] = list(map(tuple, np.column_stack([moved, after]).tolist()))
-        kinds = [self._kinds.setdefault(outcome, len(self._kinds)) for outcome in outcomes]
         at, _ = self._exact.enter(_keys(verb.astype(np.int64), met.astype(np.int64)))
-        self._latest.enter(at, when, np.array(kinds, np.int64))
         self._usual = room(self._usual, self._exact.size)
         known = set(self.outcomes)
-        news = np.zeros(len(keys), bool)
-        for row, (key, outcome) in enumerate(zip(keys, outcomes, strict=True)):
-            counts = self.outcomes.setdefault(key, Counter())
-            news[row] = outcome not in counts
-            counts[outcome] += 1
-        self._numbers.update(zip(keys, at.tolist(), strict=True))
-        for key, number in sorted(set(zip(keys, at.tolist(), strict=True))):
-            self._changing.discard(key)
-            if len(self.outcomes[key]) > 1 and self._latest.holds[number]:
-                self._changing.add(key)
-            self._put(key, self._now(key, number), anew=key not in known)
-        if self._changing or self._followers:
+        news = self._facts.enter(keys, at, outcomes, when)
+        for key in sorted(set(keys)):
+            self._put(key, self._facts.now(key), anew=key not in known)
+        if self._facts.changing or self._followers:
             self._follow()
         return news
 
     def _put(self, key: Key, outcome: Outcome, anew: bool = False) -> None:
         """Answer an exact key by ``outcome``."""
-        number = self._numbers[key]
+        number = self._facts.numbers[key]
         if anew or outcome != tuple(self._usual[number].tolist()):
             self._usual[number] = outcome
             self._enter(key, outcome)
 
-    def _now(self, key: Key, number: int) -> Outcome:
-        """What an exact key comes to: its latest outcome where facts change, the most frequent where it is chance."""
-        counts = self.outcomes[key]
-        if len(counts) == 1 or self._latest.holds[number] == 0:
-            return _most(counts)[0]
-        return list(self._kinds)[self._latest.last(number)]
-
     def _follow(self) -> None:
         """What was always like a key that changed has changed with it, until it is seen again."""
-        before, told, rows = self._followers, dict[Key, Outcome](), self._latest
-        since = {key: rows.since(self._numbers[key]) for key in self._changing}
+        before, told, facts = self._followers, dict[Key, Outcome](), self._facts
+        since = {key: facts.since(key) for key in facts.changing}
         for key in sorted(since, key=lambda key: (since[key], key)):
             verb, met = np.array(key[:1]), np.array([key[1:]])
             for name in _names(verb, met, self.codebook.attributes(met), self._fields)[0, :-1]:
                 others = [other for other in self._groups[find(self._names.table, name)].members if other != key]
                 if all(self._alike(key, other) for other in others):
-                    old = [other for other in others if rows.seen(self._numbers[other]) < since[key]]
-                    told |= {other: self._likewise(key, other) for other in old}
+                    told |= {other: self._likewise(key, other) for other in others if facts.seen(other) < since[key]}
         self._followers = set(told)
         for key in sorted(before | self._followers):
-            self._put(key, told.get(key) or self._now(key, self._numbers[key]))
+            self._put(key, told.get(key) or facts.now(key))
         self._changed = max(since.values(), default=0)
         self.lore.version += 1
 
     def _alike(self, key: Key, other: Key) -> bool:
         """Whether ``other``, when it was last seen, came out as ``key`` did just before or after."""
-        number, rows, kinds = self._numbers[key], self._latest, list(self._kinds)
-        at = int(np.searchsorted(rows.when[number, : rows.size[number]], rows.seen(self._numbers[other])))
-        came = set(self._effects(other, kinds[rows.last(self._numbers[other])]))
-        near = [int(rows.outcome[number, i]) for i in (at - 1, at) if 0 <= i < rows.size[number]]
-        return any(not came.isdisjoint(self._effects(key, kinds[kind])) for kind in near)
+        came = set(self._effects(other, self._facts.last(other)))
+        near = self._facts.around(key, self._facts.seen(other))
+        return any(not came.isdisjoint(self._effects(key, outcome)) for outcome in near)
 
     def _likewise(self, key: Key, other: Key) -> Outcome:
         """What ``other`` comes to if that is what ``key`` comes to."""
-        now = self._now(key, self._numbers[key])
+        now = self._facts.now(key)
         if (key, now, other) not in self._carried:
             self._carried[key, now, other] = self._carry(key, now, other)
         return self._carried[key, now, other]
@@ -248,8 +221,9 @@ class Interactions:
         untried = np.isin(np.arange(len(rate)), self._kind[:size, 0], invert=True)  # of them only other worlds tell
         self._least = np.where(untried, either(rate[:, -1], self.lore.across(len(rate))[:, -1]), rate[:, -1])
         # Where something changed, what was not seen since may have changed too, as likely as others did.
-        seen = self._latest.when[np.arange(self._exact.size), self._latest.size[: self._exact.size] - 1]
-        self._aged = (seen < self._changed) * (1 + len(self._changing)) / (2 + len(self))
+        latest, every = self._facts.latest, np.arange(self._exact.size)
+        seen = latest.when[every, latest.size[every] - 1]
+        self._aged = (seen < self._changed) * (1 + len(self._facts.changing)) / (2 + len(self))
         self._doubt_elsewhere = np.maximum(self.lore.doubts(rate), LEAST)
 
     def test(self) -> None:
@@ -414,11 +388,6 @@ def _complexity(effect: Effect) -> tuple[int, int, Effect]:
 def _order(which: int) -> list[int]:
     """The token itself, then the others."""
     return [which, *(other for other in range(len(TOKENS)) if other != which)]
-
-
-def _most(counts: Counter[Entry]) -> tuple[Entry, int]:
-    """The most frequent entry and its count; ties go to the smallest, so that the order of learning does not matter."""
-    return min(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _fields(names: Sequence[str], blocks: int) -> Array:
