@@ -140,7 +140,8 @@ class Agent:
         context, state = self.context(carry.context, sensed, first, motions, around)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(self.around(state), state.latent)
-        sure = habit.confidence >= self.config.habit.trust
+        # However confident it is, in a game that no night has learned of the habit only guesses.
+        sure = self.hippocampus.familiar(situation) & (habit.confidence >= self.config.habit.trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree = self.plan(state, situation, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)

@@ -148,6 +148,17 @@ def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_liv
     assert learner.play(bodies(GAMES[2]), 2, 0) and learner.play(bodies(GAMES[2]), 2, 0, habit=True)
 
 
+def test_a_game_that_no_night_has_learned_of_is_searched_however_sure_the_habit_is() -> None:
+    small = {"sleep.steps": "4", "sleep.states": "32", "sleep.batch": "16", "sleep.world_model_steps": "4"}
+    learner = newborn(**small)
+    lived(learner, GAMES[0], 150)
+    learner.sleep(0)
+    learner.agent.habit.calibration.copy_(torch.tensor([0.0, 50.0, 1.0]))  # sure of everything
+    again, new = lived(learner, GAMES[0], 60), lived(learner, GAMES[1], 200)
+    assert all(episode.searched == 0 for episode in again), "of this one it has learned"
+    assert all(episode.searched > 0.9 for episode in new) and sum(episode.success for episode in new) >= 5
+
+
 def test_a_decision_takes_one_thread_and_leaves_the_others_to_whoever_used_them() -> None:
     agent, threads = newborn().agent, list[int]()
 

@@ -136,6 +136,15 @@ class Hippocampus:
         situation[rows] = self.situations.recognise(latent[rows], cells, missing)
         return situation
 
+    def familiar(self, situation: Array) -> Array:
+        """Whether each situation [B] was lived in before today, so that a night could learn of it. Without a memory
+        nothing says otherwise."""
+        if self.capacity == 0:
+            return np.ones(len(situation), bool)
+        first = [world.episodes[:1] for world in self.worlds]
+        old = np.array([bool(number) and self.store.read(number[0]).day < self.day for number in first] + [False])
+        return np.asarray(old[np.minimum(situation, len(self.worlds))])
+
     def recall(self, percept: Percept, situation: Array, among: int | None = None) -> Recall:
         """Memories like the present, which is of ``situation`` [B], ``among`` the first so many scenes, else all."""
         rows, entries, similarity = self.scenes.search(percept.latent, among)
