@@ -16,7 +16,7 @@ from cortex.types import UNSEEN, Array
 
 SHARE = 0.75
 """Share of an episode's first cells that a palette must explain, in each attribute."""
-TOLERANCE = 2.0
+TOLERANCE = 4.0
 """How many times more frequent than in a palette an attribute may be before the surplus counts as unexplained."""
 KINDS = 0.5
 """Share of the attributes of its first scene, each counted once, that a situation must have shown before."""
@@ -54,7 +54,8 @@ class Situations:
             least = LIKENESS
         if doubtful is not None:
             likeness = np.where(doubtful, DOUBT * likeness, likeness)
-        best = likeness.argmax(axis=1)
+        # Of situations that are equally like it, the one that was met more often.
+        best = (np.round(likeness, 1) + 1e-6 * np.minimum(self.counts, 1e4)).argmax(axis=1)
         return np.where(likeness[np.arange(len(latent)), best] >= least, best, new).astype(np.int32)
 
     def _attributes(self, palette: Array) -> list[Array]:
