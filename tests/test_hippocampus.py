@@ -282,10 +282,10 @@ def test_another_palette_is_another_situation_and_another_layout_is_not(difficul
 
 def test_what_is_unseen_is_no_part_of_a_palette() -> None:
     situations, latent = Situations(2, whole), unit([1, 0])
-    cells = np.array([[1] * 6 + [2] * 3 + [UNSEEN] * 20, [UNSEEN] * 26 + [1] * 2 + [2]])
+    cells = np.array([[1] * 12 + [2] * 6 + [3, 4] + [UNSEEN] * 20, [UNSEEN] * 18 + [1] * 14 + [2] * 6 + [3, 4]])
     situations.learn(0, latent[0], cells[0])
     assert situations.recognise(latent, cells[1:]).tolist() == [0]
-    other = np.array([[7] * 6 + [8] * 3 + [UNSEEN] * 20])
+    other = np.array([[7] * 12 + [8] * 6 + [3, 5] + [UNSEEN] * 20])
     assert situations.recognise(latent, other).tolist() == [1]
 
 

@@ -8,6 +8,7 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,6 +80,7 @@ class Hippocampus:
         channels: int,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
+        self.channels = max(1, channels)
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
         self.change = change
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
@@ -95,7 +97,7 @@ class Hippocampus:
         self.worlds.clear()
         self.own_body.news()
         self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
-        self.situations = Situations(self.width, self.codebook.attributes)
+        self.situations = Situations(self.width, partial(self.codebook.attributes, blocks=self.channels))
         self.largest_reward = 0.0
         self.moments = Moments()
 

@@ -11,17 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import gammaln
 
 from cortex.types import UNSEEN, Array
 
-SHARE = 0.75
-"""Share of an episode's first cells that a palette must explain, in each attribute."""
-TOLERANCE = 4.0
-"""How many times more frequent than in a palette an attribute may be before the surplus counts as unexplained."""
-KINDS = 0.5
-"""Share of the attributes of its first scene, each counted once, that a situation must have shown before."""
-DOUBT = 0.7
-"""What is left of the likeness of a doubtful situation."""
+WEIGHT = 64.0
+"""Cells that a palette counts for, at most: how often it shows what may differ from place to place."""
+ANY = 0.5
+"""Cells for which each value of an attribute counts that may as well be in a world."""
+VALUES = 64
+"""Values that an attribute may have, at least."""
+ALIKE = 18.0
+"""Nats by which a palette must explain what an episode begins with better than no palette does."""
+DOUBT = 12.0
+"""Nats that speak against a doubtful situation."""
 LIKENESS = 0.8
 """Cosine from which a first percept belongs to a situation without a palette."""
 
@@ -46,16 +49,15 @@ class Situations:
             return np.zeros(len(latent), np.int32)
         if cells.shape[1]:
             known = [self._attributes(palette) for palette in self.palettes]
-            likeness = np.array([[_explained(self._attributes(_palette(own)), k) for k in known] for own in cells])
-            least = SHARE
+            likeness = np.array([[_evidence(self._attributes(_palette(own)), k) for k in known] for own in cells])
+            least, doubt = ALIKE, DOUBT
         else:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
             likeness = latent @ means.T / np.maximum(np.linalg.norm(latent, axis=1, keepdims=True), 1e-9)
-            least = LIKENESS
+            least, doubt = LIKENESS, 0.0
         if doubtful is not None:
-            likeness = np.where(doubtful, DOUBT * likeness, likeness)
-        # Of situations that are equally like it, the one that was met more often.
-        best = (np.round(likeness, 1) + 1e-6 * np.minimum(self.counts, 1e4)).argmax(axis=1)
+            likeness = likeness - doubt * doubtful
+        best = likeness.argmax(axis=1)
         return np.where(likeness[np.arange(len(latent)), best] >= least, best, new).astype(np.int32)
 
     def _attributes(self, palette: Array) -> list[Array]:
@@ -86,13 +88,21 @@ def _palette(cells: Array) -> Array:
     return counts
 
 
-def _explained(own: list[Array], known: list[Array]) -> float:
-    """Share of a palette that another explains: that of the attribute which it explains least."""
-    least = 1.0
+def _evidence(own: list[Array], known: list[Array]) -> float:
+    """By how many nats a palette explains another's cells better than if each value were as likely: both
+    Dirichlet-multinomial, one attribute beside the other."""
+    total = 0.0
     for mine, theirs in zip(own, known, strict=True):
-        shared = min(len(mine), len(theirs))
-        a, b = mine[:shared] / max(mine.sum(), 1), theirs[:shared] / max(theirs.sum(), 1)
-        if ((a > 0) & (b > 0)).sum() < KINDS * (mine > 0).sum():
-            return 0.0
-        least = min(least, float(np.minimum(a, TOLERANCE * b).sum()))
-    return least
+        size = max(len(mine), len(theirs), VALUES + 1)
+        counts, before = np.zeros(size), np.zeros(size)
+        counts[: len(mine)], before[: len(theirs)] = mine, theirs
+        counts, before = counts[1:], before[1:]  # the first is what nothing shows
+        before *= min(1.0, WEIGHT / max(before.sum(), 1.0))
+        total += _log_marginal(counts, ANY + before) - _log_marginal(counts, np.full(size - 1, ANY))
+    return total
+
+
+def _log_marginal(counts: Array, prior: Array) -> float:
+    """Log chance of drawing ``counts`` [k] in some order, of a Dirichlet ``prior`` [k]."""
+    each = (gammaln(counts + prior) - gammaln(prior)).sum()
+    return float(gammaln(prior.sum()) - gammaln(prior.sum() + counts.sum()) + each)
