@@ -21,10 +21,10 @@ ANY = 0.5
 """Cells for which each value of an attribute counts that may as well be in a world."""
 VALUES = 64
 """Values that an attribute may have, at least."""
-ALIKE = 18.0
-"""Nats by which a palette must explain what an episode begins with better than no palette does."""
-DOUBT = 12.0
-"""Nats that speak against a doubtful situation."""
+ALIKE = 0.95
+"""How much of what a palette could explain of an episode's first cells that of its situation does, at least."""
+DOUBT = 0.3
+"""What speaks against a doubtful situation, in the same measure."""
 LIKENESS = 0.8
 """Cosine from which a first percept belongs to a situation without a palette."""
 
@@ -49,7 +49,7 @@ class Situations:
             return np.zeros(len(latent), np.int32)
         if cells.shape[1]:
             known = [self._attributes(palette) for palette in self.palettes]
-            likeness = np.array([[_evidence(self._attributes(_palette(own)), k) for k in known] for own in cells])
+            likeness = np.array([[_explained(self._attributes(_palette(own)), k) for k in known] for own in cells])
             least, doubt = ALIKE, DOUBT
         else:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
@@ -86,6 +86,11 @@ def _palette(cells: Array) -> Array:
     counts = np.bincount(cells).astype(np.float64)
     counts[UNSEEN : UNSEEN + 1] = 0
     return counts
+
+
+def _explained(own: list[Array], known: list[Array]) -> float:
+    """How well a palette explains another, against how well that explains itself."""
+    return _evidence(own, known) / max(_evidence(own, own), 1e-9)
 
 
 def _evidence(own: list[Array], known: list[Array]) -> float:
