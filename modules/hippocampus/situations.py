@@ -21,7 +21,7 @@ ANY = 0.5
 """Cells for which each value of an attribute counts that may as well be in a world."""
 VALUES = 64
 """Values that an attribute may have, at least."""
-ALIKE = 0.95
+ALIKE = 0.9
 """How much of what a palette could explain of an episode's first cells that of its situation does, at least."""
 DOUBT = 0.3
 """What speaks against a doubtful situation, in the same measure."""
