@@ -143,9 +143,11 @@ class Hippocampus:
         nothing says otherwise."""
         if self.capacity == 0:
             return np.ones(len(situation), bool)
-        first = [world.episodes[:1] for world in self.worlds]
-        old = np.array([bool(number) and self.store.read(number[0]).day < self.day for number in first] + [False])
-        return np.asarray(old[np.minimum(situation, len(self.worlds))])
+        return np.array([self._old(int(number)) for number in situation], bool)
+
+    def _old(self, situation: int) -> bool:
+        first = self.worlds[situation].episodes[:1] if situation < len(self.worlds) else []
+        return bool(first) and self.store.read(first[0]).day < self.day
 
     def recall(self, percept: Percept, situation: Array, among: int | None = None) -> Recall:
         """Memories like the present, which is of ``situation`` [B], ``among`` the first so many scenes, else all."""

@@ -99,7 +99,7 @@ function open() {
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   let width = window.innerWidth;
   window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; draw(); } });
-  const asked = /^#(\d+)\.(\d+)$/.exec(location.hash);
+  const asked = location.hash.match(/^#(\d+)\.(\d+)$/);
   state.e = asked ? Math.min(Number(asked[1]), data.episodes.length - 1) : Math.max(0, data.episodes.findIndex((e) => e.success));
   state.t = asked && data.episodes.length ? Math.min(Number(asked[2]), episode().steps.length - 1) : 0;
   $("episode").value = String(state.e);
