@@ -37,6 +37,7 @@ def build(
         else Senses.for_space(
             observation_space,
             text_model=e.text,
+            image_model=e.image,
             text_cache=like.senses.texts if like else None,
             sound=e.sound,
             bands=e.bands,

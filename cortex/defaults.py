@@ -22,6 +22,9 @@ class Encoders:
     """The frozen senses."""
 
     text: str = setting("minilm", "sentence encoder: minilm (packaged), a hub id or a folder")
+    image: str = setting(
+        "small", "encoder of pictures without tiles: small (packaged), or a CLIP, SigLIP or DINOv2 by hub id or folder"
+    )
     sound: list[str] = setting([], "keys of the observation that are heard; . = one without keys")
     tile: int = setting(
         -1, "pixels along a tile of a picture; 0 = made of no tiles, -1 = found by a first look around", least=-1

@@ -30,7 +30,7 @@ COORDINATES = 2
 UNSEEN = 0
 """The code of a place that has not been seen. Real tokens have codes from 1."""
 
-MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3, "sound": 4}
+MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3, "sound": 4, "image": 5}
 """Modality name -> the number that stands in ``Scene.modality``."""
 
 TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])

@@ -22,8 +22,10 @@ REACH = 12
 """Cells from the own one up to which neighbours are told apart; what lies beyond counts as at the edge."""
 ENTRIES = 256
 """Entries of a list that are told apart."""
+PATCHES = 8
+"""Patches along a side of a picture; the next picture begins `PATCHES` ** 2 rows further on."""
 LISTS = 3
-"""Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words."""
+"""Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words at least."""
 LOOKS = 32
 """Ways of pooling tokens by place. Cells of a 9x9 surrounding are told apart well from 16 on."""
 SHARPNESS = 0.6
@@ -276,11 +278,16 @@ def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def places(position: Array, modality: Array) -> Array:
-    """Positions [B, N, P], modalities [B, N] -> one number a place [B, N]: cells first, then entries of each list."""
+    """Positions [B, N, P], modalities [B, N] -> one number a place [B, N]: cells first, then entries of each list.
+
+    Those of a picture are its patches, row by row.
+    """
     side = 2 * REACH + 1
     cell = np.clip(position, -REACH, REACH).astype(np.int64) + REACH
-    entry = np.clip(position[..., 0], 0, ENTRIES - 1).astype(np.int64)
-    grid = MODALITIES["grid"]
+    row, grid = position[..., 0], MODALITIES["grid"]
+    patch = row // PATCHES**2 * PATCHES**2 + row % PATCHES**2 * PATCHES + position[..., 1]
+    entry = np.where(modality == MODALITIES["image"], patch, row)
+    entry = np.clip(entry, 0, ENTRIES - 1).astype(np.int64)
     lists = side**COORDINATES + (modality - (modality > grid)).astype(np.int64) * ENTRIES + entry
     return np.where(modality == grid, cell[..., 0] * side + cell[..., 1], lists)
 

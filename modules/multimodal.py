@@ -8,10 +8,10 @@ import numpy as np
 
 from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, Percept, Scene
 
-NEAR = {"vector": 0.25, "symbol": 0.25, "grid": 1.0, "text": 0.25, "sound": 0.25}
+NEAR = {"vector": 0.25, "symbol": 0.25, "grid": 1.0, "text": 0.25, "sound": 0.25, "image": 1.0}
 """Distance, in cells or list indexes, at which places still resemble each other: neighbours of a list do not."""
 
-PRESENCE = {"vector": 1.0, "symbol": 0.0, "grid": 0.0, "text": 0.0, "sound": 0.0}
+PRESENCE = {"vector": 1.0, "symbol": 0.0, "grid": 0.0, "text": 0.0, "sound": 0.0, "image": 0.0}
 """Length of what a token adds by being there. Without it the unit norm would make a vector and its double the same."""
 
 CHUNK = 8

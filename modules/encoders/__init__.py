@@ -1,6 +1,8 @@
 """Frozen senses: observations -> scenes of tokens with positions."""
 
 from .grid import GridEncoder
+from .hub import HubEncoder
+from .image import ImageEncoder
 from .senses import Senses, pictures
 from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import SymbolEncoder, SymbolsEncoder
@@ -10,6 +12,8 @@ from .vector import VectorEncoder
 
 __all__ = [
     "GridEncoder",
+    "HubEncoder",
+    "ImageEncoder",
     "Senses",
     "SoundEncoder",
     "SpectrumEncoder",

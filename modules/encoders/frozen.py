@@ -33,3 +33,10 @@ def scene(tokens: Array, mask: Array, position: Array, modality: str) -> Scene:
 def listed(count: int) -> Array:
     """Positions [count, P] float32 of tokens that stand in a list: index and zero."""
     return np.stack([np.arange(count), np.zeros(count)], axis=1).astype(np.float32)
+
+
+def pixel_faults(pictures: Array) -> Array:
+    """[B] bool: pictures [B, ...] with a value that is no pixel."""
+    if pictures.dtype == np.uint8:
+        return np.zeros(len(pictures), bool)
+    return np.asarray(((pictures < 0) | (pictures > 255)).reshape(len(pictures), -1).any(axis=1))

@@ -14,6 +14,9 @@ from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene,
 
 from .form import Form, called, form, take_apart
 from .grid import VALUES, GridEncoder
+from .hub import HubEncoder
+from .image import PACKAGED as PACKAGED_IMAGE
+from .image import ImageEncoder
 from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
 from .text import PACKAGED, TextEncoder
@@ -30,7 +33,7 @@ SUPPORTED = (
     f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, MultiBinary, Text,"
     " symbolic codes (an integer Box of at most"
     f" {MOST_CELLS} x {MOST_CELLS} cells with 1 to {MOST_CHANNELS} channels, 0 to {VALUES - 1})"
-    ", pictures (a Box of H x W x 3 uint8)"
+    ", pictures (a Box of H x W x 3 uint8, colours last)"
     " and a Dict or Tuple of these, nested or not; wrap the environment to give one of them"
 )
 
@@ -108,14 +111,16 @@ class Senses:
         text_cache: dict[str, Array] | None = None,
         sound: Sequence[str] = (),
         bands: int = 24,
-        tile: int = -1,
+        tile: int = 0,
+        image_model: str = PACKAGED_IMAGE,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
         ``unseen``, MiniGrid's by default, is the unknown cell of symbolic grids with as many channels; other grids have
         none. All texts share ``text_model`` and ``text_cache``. ``sound``: the keys that are heard in ``bands`` bands,
         "." for an observation without keys; no space tells samples of a sound from other numbers. ``tile``: pixels
-        along the tiles that pictures are made of. Raises CortexError for a space that is not supported.
+        along the tiles that pictures are made of; those that are made of none are read by ``image_model``. Raises
+        CortexError for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache)
         tree, leaves = form(space)
@@ -123,7 +128,7 @@ class Senses:
             if key not in leaves and not (key == "." and None in leaves):
                 raise CortexError(f"there is no sound {key!r}: the keys are {', '.join(str(k or '.') for k in leaves)}")
         parts = [
-            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen, tile)
+            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen, tile, image_model)
             for key, leaf in leaves.items()
         ]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
@@ -217,7 +222,14 @@ def _codes(space: spaces.Box) -> bool:
     return bool(small and space.dtype.kind in "iu" and space.low.min() >= 0 and space.high.max() < VALUES)
 
 
-def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequence[int] | None, tile: int) -> Sense:
+def _sense(
+    key: str | None,
+    space: Space[Any],
+    text: TextEncoder,
+    unseen: Sequence[int] | None,
+    tile: int,
+    image_model: str,
+) -> Sense:
     """Choose the encoder of one key; a text space is known by its dtype, since environments define their own."""
     if isinstance(space, spaces.Discrete) and space.n <= MOST:
         return Sense(key, (), SymbolEncoder(int(space.n), int(space.start)))
@@ -237,10 +249,8 @@ def _sense(key: str | None, space: Space[Any], text: TextEncoder, unseen: Sequen
         if pictures(space) and tile > 0:
             return Sense(key, shape, TileEncoder(shape, tile))
         if pictures(space):
-            raise CortexError(
-                f"{called(key)} is {_describe(space)}, a picture that is not known to be made of tiles: not supported "
-                "yet; encoders.tile=8 would say that it is made of tiles of 8 pixels"
-            )
+            packaged = image_model == PACKAGED_IMAGE
+            return Sense(key, shape, ImageEncoder() if packaged else HubEncoder(image_model))
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
 
 

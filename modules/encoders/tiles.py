@@ -16,7 +16,7 @@ from numba import njit
 
 from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
 
-from .frozen import scene, unit_vectors
+from .frozen import pixel_faults, scene, unit_vectors
 
 SMALLEST, LARGEST, MOST_TILES = 4, 64, 32
 """Pixels along the smallest and the largest tile that is looked for; most tiles along a side of a picture."""
@@ -55,9 +55,7 @@ class TileEncoder:
 
     def faults(self, values: Array) -> Array:
         """[B] bool: bodies with a value that is no pixel."""
-        if values.dtype == np.uint8:
-            return np.zeros(len(values), bool)
-        return np.asarray(((values < 0) | (values > 255)).reshape(len(values), -1).any(axis=1))
+        return pixel_faults(values)
 
     def __call__(self, values: Array) -> Scene:
         """Encode pictures [B, H, W, 3] -> scene of a token per tile."""

@@ -31,7 +31,8 @@ class Body:
     def __init__(self, worlds: list[World], codebook: Vocabulary, layout: Layout, actions: int, channels: int) -> None:
         self.worlds, self.actions = worlds, actions
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
-        apart = [MODALITIES[sense] for sense in ("grid", "text", "sound")]  # what is heard passes: it shows nothing
+        # What is heard passes, and what a picture shows is anywhere in it: neither shows what is held.
+        apart = [MODALITIES[sense] for sense in ("grid", "text", "sound", "image")]
         self.rest = np.flatnonzero(~np.isin(layout.modality, apart))
         at = layout.position[self.grid]
         self.registration = Registration(at, actions, self.grid) if len(self.grid) else None
