@@ -27,10 +27,10 @@ FLATTEN = 0.1
 HEARD, LOUD = 0.5, 3.0
 """Standard deviations above the mean at which a look begins to answer, and from there to its loudest answer."""
 MOVES = [(down, right) for down in range(-2, 3) for right in range(-2, 3) if (down, right) != (0, 0)]
-"""Ways in which a frame is moved, in pixels."""
+"""Ways in which a frame is moved, in pixels; what leaves it on one side comes in on the other."""
 ALIKE = 4
 """Most windows that look exactly alike: most of what frames show is plain ground."""
-SMOOTH = 0.01
+SMOOTH = 0.3
 """Share of the mean variance that counts as what a move changes in every direction."""
 BATCH = 100
 
@@ -75,7 +75,7 @@ def learn(pictures: Array, seed: int) -> tuple[Weights, dict[str, float]]:
     for start in range(0, len(pictures), BATCH):
         some, rows = pictures[start : start + BATCH], chosen[start : start + BATCH]
         still.append(answers(some, weights)[rows])
-        moved.append(answers(some, weights, *MOVES[random.integers(len(MOVES))])[rows])
+        moved.append(answers(np.roll(some, MOVES[random.integers(len(MOVES))], axis=(1, 2)), weights)[rows])
     directions, stays = slow(np.concatenate(still), np.concatenate(moved))
     weights |= say(directions, np.concatenate(still))
     return weights, {

@@ -29,7 +29,7 @@ SIDE, ROWS = 64, 8
 STEP, PIECES = 4, 17
 """Pixels from one piece of 8 x 8 pixels to the next, and pieces along a side: three meet in the window of a patch."""
 
-PIXELS, LOOKS = 192, 128
+PIXELS, LOOKS = 192, 96
 """Numbers of a piece, and looks of the dictionary."""
 
 LOUDEST = 63
@@ -37,9 +37,6 @@ LOUDEST = 63
 
 STEPS = 64
 """Values told apart in a unit of a token, which has about unit norm."""
-
-CHUNK = 8
-"""Pictures encoded at once: what lies in between stays in the processor's cache."""
 
 EXACT = 1 << 24
 """Whole numbers below are exact in single precision, and so are their sums, in any order."""
@@ -80,9 +77,8 @@ class ImageEncoder:
     def __call__(self, values: Array) -> Scene:
         """Encode pictures [B, H, W, 3] -> scene of a token per patch."""
         tokens = np.zeros((len(values), ROWS * ROWS, TOKEN_WIDTH), np.float32)
-        for start in range(0, len(values), CHUNK):
-            small = np.stack([shrink(picture) for picture in values[start : start + CHUNK]])
-            tokens[start : start + CHUNK] = read_out(answers(small, self._weights), self._weights)
+        for body, picture in enumerate(values):  # one by one: what lies in between stays in the processor's cache
+            tokens[body] = read_out(answers(shrink(picture)[None], self._weights), self._weights)[0]
         return scene(tokens, np.ones(tokens.shape[:2], bool), self.position, self.modality)
 
 
@@ -94,23 +90,30 @@ def shrink(picture: Array) -> Array:
     return np.asarray(small)
 
 
-def pieces(pictures: Array, down: int = 0, right: int = 0) -> Array:
-    """The overlapping pieces of pictures [B, SIDE, SIDE, 3], moved by so many pixels -> [B, PIECES, PIECES, PIXELS]
-    float32. What lies beyond the edge looks as the edge does."""
-    row, column = (np.clip(np.arange(-STEP, SIDE + STEP) - move, 0, SIDE - 1) for move in (down, right))
-    wide, count = pictures.take(row, axis=1).take(column, axis=2), PIECES + 1
+def pieces(pictures: Array) -> Array:
+    """The overlapping pieces of pictures [B, SIDE, SIDE, 3] -> [B, PIECES, PIECES, PIXELS] float32.
+
+    What lies beyond the edge looks as the edge does.
+    """
+    count, end = PIECES + 1, STEP + SIDE
+    wide = np.empty((len(pictures), end + STEP, end + STEP, 3), np.uint8)
+    wide[:, STEP:end, STEP:end] = pictures
+    wide[:, :STEP, STEP:end], wide[:, end:, STEP:end] = pictures[:, :1], pictures[:, -1:]
+    wide[:, :, :STEP], wide[:, :, end:] = wide[:, :, STEP : STEP + 1], wide[:, :, end - 1 : end]
     block = wide.reshape(-1, count, STEP, count, STEP, 3).swapaxes(2, 3).reshape(-1, count, count, STEP * STEP * 3)
     block = block.astype(np.float32)
     return np.concatenate([block[:, i : i + PIECES, j : j + PIECES] for i in (0, 1) for j in (0, 1)], axis=-1)
 
 
-def answers(pictures: Array, weights: Weights, down: int = 0, right: int = 0) -> Array:
+def answers(pictures: Array, weights: Weights) -> Array:
     """What the dictionary says of pictures [B, SIDE, SIDE, 3] around each patch -> [B, 64, 3 * LOOKS] float32: the
     strongest answer of each look, the sum over the window, and that in its middle."""
-    heard = pieces(pictures, down, right) @ weights["dictionary"].astype(np.float32, copy=False)
+    heard = pieces(pictures) @ weights["dictionary"].astype(np.float32, copy=False)
     heard -= weights["threshold"]
     heard *= weights["gain"]
-    np.floor(np.clip(heard, 0, LOUDEST, out=heard), out=heard)
+    np.maximum(heard, 0, out=heard)
+    np.minimum(heard, LOUDEST, out=heard)
+    np.floor(heard, out=heard)
     first, middle, last = (slice(start, start + 2 * ROWS - 1, 2) for start in range(3))
     above, here, below = heard[:, first], heard[:, middle], heard[:, last]
     high, total = np.maximum(np.maximum(above, here), below), above + here + below
