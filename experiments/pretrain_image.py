@@ -65,7 +65,7 @@ def main() -> None:
 
 def learn(pictures: Array, seed: int) -> tuple[Weights, dict[str, float]]:
     """The weights for ``pictures`` [n, 64, 64, 3], and how much of the tokens' variance a move by a pixel or two leaves
-    as it was: the best, the middle and the last entry."""
+    as it was, what `SMOOTH` adds counted as moved: of the first, the middle and the last entry."""
     random = np.random.default_rng(seed)
     pictures = np.concatenate([pictures, disguised(pictures, random)])
     given = some_pieces(pictures, random)

@@ -13,10 +13,13 @@ from safetensors.numpy import load_file, save_file
 
 import cortex
 from cortex.modules.encoders import HubEncoder, ImageEncoder, Senses
-from cortex.modules.encoders.image import EXACT, LOUDEST, WEIGHTS
+from cortex.modules.encoders.image import LOUDEST, WEIGHTS
 from cortex.modules.habit import places
 from cortex.types import MODALITIES, Array, CortexError
 from tests.contracts import EncoderContract
+
+EXACT = 1 << 24
+"""Whole numbers below are exact in single precision, and so are their sums, in any order."""
 
 
 def discs(count: int = 5, shape: tuple[int, int] = (48, 60)) -> Array:

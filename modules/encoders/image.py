@@ -38,9 +38,6 @@ LOUDEST = 63
 STEPS = 64
 """Values told apart in a unit of a token, which has about unit norm."""
 
-EXACT = 1 << 24
-"""Whole numbers below are exact in single precision, and so are their sums, in any order."""
-
 SHAPES = {
     "dictionary": (PIXELS, LOOKS),
     "threshold": (LOOKS,),
