@@ -248,9 +248,10 @@ def _sense(
             return Sense(key, shape, GridEncoder(shape, unseen if fits else None))
         if pictures(space) and tile > 0:
             return Sense(key, shape, TileEncoder(shape, tile))
+        if pictures(space) and image_model == PACKAGED_IMAGE:
+            return Sense(key, shape, ImageEncoder())
         if pictures(space):
-            packaged = image_model == PACKAGED_IMAGE
-            return Sense(key, shape, ImageEncoder() if packaged else HubEncoder(image_model))
+            return Sense(key, shape, HubEncoder(image_model))
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
 
 
