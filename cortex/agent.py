@@ -320,7 +320,8 @@ class Agent:
     def lesioned(self, *names: str) -> Agent:
         """Another agent with the lesions ``names`` of `cortex.LESIONS`, which shares this one's weights and codebook.
 
-        With the hippocampus cut it has an empty memory of its own; otherwise the memory is shared too.
+        A name may as well be an override line such as ``planner.novelty=0``. With the hippocampus cut the other has an
+        empty memory of its own, with it set otherwise a copy; else the memory is shared too.
         """
         from cortex import face
 

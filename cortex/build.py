@@ -42,6 +42,7 @@ def build(
             sound=e.sound,
             bands=e.bands,
             tile=e.tile,
+            words=e.words,
         )
     )
     memories = Rows(None) if rows is None else rows

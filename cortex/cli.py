@@ -1,4 +1,4 @@
-"""The command line: ``cortex live``, ``cortex report`` and ``cortex watch``.
+"""The command line: ``cortex live``, ``cortex report``, ``cortex watch`` and ``cortex ablate``.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 stopped by Ctrl-C. Errors are one sentence on stderr.
 """
@@ -15,8 +15,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cortex import __version__
+from cortex.lesions import LESIONS
 
 FAILED, MISUSED, STOPPED = 1, 2, 130
+
+PLAN = {
+    "lesions": tuple(LESIONS),
+    "tasks": (),
+    "seeds": 10,
+    "jobs": os.cpu_count() or 1,
+    "days": 1,
+    "exam": 40,
+    "settings": (),
+}
+"""What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,17 +94,50 @@ def _watch(options: argparse.Namespace) -> None:
     print(f"watch: {write(options.run, options.out)}")
 
 
+def _ablate(options: argparse.Namespace) -> None:
+    """Fill the matrix of lesions and tasks, or go on with the one in its folder; show what each part is for."""
+    from cortex.config import ConfigError, load
+    from cortex.measure.ablation import lesion
+    from cortex.measure.battery import BATTERY, QUICK, named
+    from cortex.types import CortexError
+    from cortex.view import View
+
+    sys.path.insert(0, str(Path.cwd()))  # environments and learners of the user's own
+    plan = {**PLAN, **(QUICK if options.quick else {})}
+    plan |= {name: given for name in plan if (given := getattr(options, name, None)) is not None}
+    plan["settings"] = [*plan["settings"], *options.set]
+    try:
+        lesions = dict(map(lesion, plan.pop("lesions")))
+        tasks = [named(name) for name in plan.pop("tasks") or BATTERY]
+    except CortexError as error:
+        raise ConfigError(str(error)) from None
+    beside = {name: maker for name, _, maker in (word.partition("=") for word in options.beside)}
+    for line in lesions.values():
+        load(*plan["settings"], line)
+    from cortex.report.ablation import PICTURE, run
+
+    folder = options.out or Path("runs/ablate-quick" if options.quick else "runs/ablate")
+    lines, facts = run(folder, tasks, lesions, View(), beside, **plan)
+    print(f"matrix: {folder / PICTURE}\n")
+    _print(lines)
+    print(f"\n{json.dumps(facts)}")
+
+
 def _show(run: Path) -> None:
     """Write the report; print its path, a short table, and the same figures as one JSON line."""
     from cortex.report import summary, table, write
 
     page, facts = write(run), summary(run)
-    lines = table(facts)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     print(f"report: {page}\n")
+    _print(table(facts))
+    print(f"\n{json.dumps(facts)}")
+
+
+def _print(lines: Sequence[Sequence[str]]) -> None:
+    """A table, its columns as wide as they must be."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip())
-    print(f"\n{json.dumps(facts)}")
 
 
 class _Settings(argparse.Action):
@@ -108,6 +153,13 @@ class _Settings(argparse.Action):
             print(f"  {f'{key}={default}':40} {meaning}")
         sys.stdout.flush()
         parser.exit()
+
+
+def _count(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"takes a whole number of 1 or more, got {text!r}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +193,30 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--out", metavar="FILE", type=Path, help="where the page goes (default: RUN/watch.html)")
     watch.set_defaults(command=_watch)
 
-    for command in (live, report, watch):
+    ablate = commands.add_parser(
+        "ablate",
+        help="cut each part of the mind, and see what is lost",
+        description="Cut each part of the mind, from birth and in grown agents, and measure what is lost on each task. "
+        "The same command goes on where it stopped.",
+        epilog="example: cortex ablate --tasks Foraging Tone my_module:Mine-v0 --lesions planner blind=planner.depth=1",
+    )
+    ablate.add_argument("--lesions", nargs="+", metavar="NAME|NAME=KEY=VALUE", help="default: all of cortex.LESIONS")
+    ablate.add_argument(
+        "--tasks", nargs="+", metavar="TASK|ID", help="names of the battery, or what gymnasium.make takes; default: all"
+    )
+    ablate.add_argument("--seeds", type=_count, help="lives of each kind (default: 10)")
+    ablate.add_argument("--jobs", type=_count, help="processes (default: as many as processors)")
+    ablate.add_argument("--days", type=_count, help="days of a life, each with a night (default: 1)")
+    ablate.add_argument("--exam", type=_count, help="episodes of an exam (default: 40)")
+    ablate.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], help="settings of all agents")
+    ablate.add_argument(
+        "--beside", nargs="+", metavar="NAME=MODULE:MAKER", default=[], help="other learners that live the same days"
+    )
+    ablate.add_argument("--quick", action="store_true", help="a small matrix that shows that everything works, no more")
+    ablate.add_argument("--out", metavar="FOLDER", type=Path, help="where it is kept (default: runs/ablate)")
+    ablate.set_defaults(command=_ablate)
+
+    for command in (live, report, watch, ablate):
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 

@@ -25,6 +25,7 @@ class Encoders:
     image: str = setting(
         "small", "encoder of pictures without tiles: small (packaged), or a CLIP, SigLIP or DINOv2 by hub id or folder"
     )
+    words: int = setting(1000, "words of a sentence that are read; 0 = none", least=0)
     sound: list[str] = setting([], "keys of the observation that are heard; . = one without keys")
     tile: int = setting(
         -1, "pixels along a tile of a picture; 0 = made of no tiles, -1 = found by a first look around", least=-1

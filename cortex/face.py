@@ -166,9 +166,19 @@ def load_agent(folder: str | Path, env: Environment | None = None) -> Agent:
 
 
 def lesioned(agent: Agent, *names: str) -> Agent:
-    """Another agent that shares senses, codebook, weights and, unless that is what is cut, memory."""
-    config = load(settings_of(agent.config), {"lesion": [*agent.config.lesion, *names]})
-    return replace(build(config, agent.observation_space, agent.space, like=agent), bodies=agent.bodies)
+    """Another agent that shares senses, codebook, weights and, unless that is what is cut, memory; a name with ``=`` in
+    it is an override line."""
+    lines, known = [name for name in names if "=" in name], [name for name in names if "=" not in name]
+    config = load(settings_of(agent.config), *lines, {"lesion": [*agent.config.lesion, *known]})
+    memory, h = agent.hippocampus, config.hippocampus
+    # Statistics are kept as the settings say: under others they are counted again, from a copy of the rows.
+    anew = h.capacity > 0 and h != agent.config.hippocampus
+    rows = keep.twin(keep.rows_of(agent)) if anew else None
+    other = build(config, agent.observation_space, agent.space, rows=rows, like=agent)
+    other.hippocampus.day, other.hippocampus.environment = memory.day, memory.environment
+    if anew:
+        keep.awaken(other)
+    return replace(other, bodies=agent.bodies)
 
 
 def _bodies(env: Environment, config: Config) -> Bodies:

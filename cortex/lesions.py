@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 LESIONS: dict[str, str] = {
+    "words": "encoders.words=0",  # no sentence is read
     "sound": "encoders.bands=0",  # nothing is heard
     "hippocampus": "hippocampus.capacity=0",  # every morning is the first
+    "change": "hippocampus.change=0",  # what comes out otherwise than before is chance, and nothing is superseded
+    "likeness": "hippocampus.levels=[]",  # what was learned of a thing is not expected of its like
+    "salience": "hippocampus.reservoir=1",  # what is kept is drawn by lot
+    "curiosity": "planner.novelty=0",  # what was never tried is not tried for its own sake
     "planner": "planner.simulations=0",  # the habit acts alone
     "context": "context.length=0",  # only the present scene
     "night": "sleep.steps=0",  # weights never change

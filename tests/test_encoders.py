@@ -172,6 +172,13 @@ def test_texts_are_read_once_and_an_old_cache_wins() -> None:
     assert not TextEncoder()(["", "  "]).mask.any()
 
 
+def test_of_a_sentence_as_many_words_are_read_as_are_asked_for() -> None:
+    cache = {"go to": np.linspace(0.1, 1, 384, dtype=np.float32)}
+    short = TextEncoder(cache=cache, words=2)
+    assert (short(["go to the door"]).tokens == short(["go to"]).tokens).all() and short(["go to"]).mask.all()
+    assert not TextEncoder(cache=cache, words=0)(["go to", "go to the door"]).mask.any()
+
+
 def offline_settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith(("HF_", "TRANSFORMERS_"))}
 

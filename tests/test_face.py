@@ -226,6 +226,14 @@ def test_a_lesion_shares_the_weights_and_not_the_memory(walker: cortex.Agent) ->
         walker.lesioned("hippocampos")
 
 
+def test_a_memory_that_is_set_otherwise_is_counted_anew_from_a_copy(walker: cortex.Agent) -> None:
+    rows = walker.hippocampus.store.steps
+    other = walker.lesioned("hippocampus.change=0", "planner.depth=2")
+    assert other.config.planner.depth == 2 and other.hippocampus is not walker.hippocampus
+    assert other.hippocampus.change == 0 < walker.hippocampus.change
+    assert other.hippocampus.store.steps == rows > 0 and len(other.hippocampus.worlds) == len(walker.hippocampus.worlds)
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -1,4 +1,4 @@
-"""What a user needs to judge an agent: exams, the constant floor, lives of games, scores and their intervals.
+"""What a user needs to judge an agent: exams, the constant floor, lives of games, lesions, scores, intervals.
 
 Names are loaded when they are first used.
 """
@@ -9,8 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cortex.measure.ablation import ablate as ablate
+    from cortex.measure.battery import AblationTask as AblationTask
     from cortex.measure.calibration import calibration_error as calibration_error
     from cortex.measure.constant import best_constant as best_constant
+    from cortex.measure.dissociation import losses as losses
+    from cortex.measure.dissociation import verdicts as verdicts
     from cortex.measure.exam import Exam as Exam
     from cortex.measure.exam import examine as examine
     from cortex.measure.protocol import Cost as Cost
@@ -27,40 +31,48 @@ if TYPE_CHECKING:
     from cortex.measure.statistics import wilson as wilson
 
 _HOMES = {
+    "AblationTask": "battery",
     "Cost": "protocol",
     "Exam": "exam",
     "Learner": "protocol",
     "Played": "protocol",
     "Task": "protocol",
+    "ablate": "ablation",
     "best_constant": "constant",
     "calibration_error": "calibration",
     "examine": "exam",
     "games": "scores",
     "interval": "statistics",
     "iqm": "statistics",
+    "losses": "dissociation",
     "nested_interval": "statistics",
     "run": "protocol",
     "score": "statistics",
     "summary": "scores",
+    "verdicts": "dissociation",
     "wilson": "statistics",
 }
 
 __all__ = [
+    "AblationTask",
     "Cost",
     "Exam",
     "Learner",
     "Played",
     "Task",
+    "ablate",
     "best_constant",
     "calibration_error",
     "examine",
     "games",
     "interval",
     "iqm",
+    "losses",
     "nested_interval",
     "run",
     "score",
     "summary",
+    "verdicts",
     "wilson",
 ]
 

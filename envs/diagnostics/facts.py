@@ -56,7 +56,7 @@ DIAGNOSTICS: dict[str, Facts] = {
         Generalise, lesion="world_model", when="night", exam={"part": "exam"}, settings=("habit.trust=2",)
     ),
     "cortex/Words-v0": facts(
-        Words, lesion=None, when="night", exam={"part": "exam"}, mute={"part": "exam", "mute": ("mission",)}
+        Words, lesion="words", when="night", exam={"part": "exam"}, mute={"part": "exam", "mute": ("mission",)}
     ),
     "cortex/Chord-v0": facts(Chord, lesion=None, when="night", mute={"mute": ("light",)}),
     "cortex/Errand-v0": facts(Errand, lesion=None, when="day", settings=NO_TIME),

@@ -19,7 +19,7 @@ from .image import PACKAGED as PACKAGED_IMAGE
 from .image import ImageEncoder
 from .sound import SoundEncoder, SpectrumEncoder
 from .symbol import ALL, MOST, SymbolEncoder, SymbolsEncoder
-from .text import PACKAGED, TextEncoder
+from .text import MOST_WORDS, PACKAGED, TextEncoder
 from .tiles import TileEncoder
 from .vector import VectorEncoder
 
@@ -113,16 +113,17 @@ class Senses:
         bands: int = 24,
         tile: int = 0,
         image_model: str = PACKAGED_IMAGE,
+        words: int = MOST_WORDS,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
         ``unseen``, MiniGrid's by default, is the unknown cell of symbolic grids with as many channels; other grids have
-        none. All texts share ``text_model`` and ``text_cache``. ``sound``: the keys that are heard in ``bands`` bands,
-        "." for an observation without keys; no space tells samples of a sound from other numbers. ``tile``: pixels
-        along the tiles that pictures are made of; those that are made of none are read by ``image_model``. Raises
-        CortexError for a space that is not supported.
+        none. All texts share ``text_model`` and ``text_cache``, and the first ``words`` of each are read. ``sound``:
+        the keys that are heard in ``bands`` bands, "." for an observation without keys; no space tells samples of a
+        sound from other numbers. ``tile``: pixels along the tiles that pictures are made of; those that are made of
+        none are read by ``image_model``. Raises CortexError for a space that is not supported.
         """
-        text = TextEncoder(text_model, text_cache)
+        text = TextEncoder(text_model, text_cache, words=words)
         tree, leaves = form(space)
         for key in sound:
             if key not in leaves and not (key == "." and None in leaves):

@@ -17,21 +17,30 @@ PACKAGED = "minilm"
 
 PACKAGED_WIDTH = 384
 
+MOST_WORDS = 1000
+"""Words of a string that are read: more than the packaged model takes in."""
+
 
 class TextEncoder:
     """Strings [B] -> a sentence embedding cut without loss into ceil(width / E) tokens, at (0, 0), (1, 0), ...
 
     ``model`` is ``"minilm"`` (packaged, works offline), a folder that holds a sentence-transformers model, or a hub id.
     It is loaded by the first new string. ``cache`` (string -> embedding) is read and filled; give the one of an earlier
-    life and its strings keep their bits, whatever the machine. The empty string is a missing sense: masked, zero.
-    Raises CortexError where the model cannot be loaded.
+    life and its strings keep their bits, whatever the machine. Of a string the first ``words`` are read; where that
+    leaves nothing it is a missing sense: masked, zero. Raises CortexError where the model cannot be loaded.
     """
 
     modality = "text"
     accepts = "strings"
 
-    def __init__(self, model: str = PACKAGED, cache: dict[str, Array] | None = None, width: int = TOKEN_WIDTH) -> None:
-        self.model, self.width = model, width
+    def __init__(
+        self,
+        model: str = PACKAGED,
+        cache: dict[str, Array] | None = None,
+        width: int = TOKEN_WIDTH,
+        words: int = MOST_WORDS,
+    ) -> None:
+        self.model, self.width, self.words = model, width, words
         self.cache: dict[str, Array] = {} if cache is None else cache
         self._network: Any = None
         self._position: Array | None = None
@@ -60,7 +69,8 @@ class TextEncoder:
             )
         tokens = np.zeros((len(values), len(self.position), self.width), np.float32)
         mask = np.zeros(tokens.shape[:2], bool)
-        for body, text in enumerate(values):
+        for body, told in enumerate(values):
+            text = told if len(told) <= self.words else " ".join(told.split()[: self.words])
             if text.strip():
                 embedding = self._embed(text)
                 tokens[body].reshape(-1)[: embedding.size] = embedding
