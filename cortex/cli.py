@@ -13,13 +13,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cortex import __version__
 from cortex.lesions import LESIONS
 
 FAILED, MISUSED, STOPPED = 1, 2, 130
 
-PLAN = {
+PLAN: dict[str, Any] = {
     "lesions": tuple(LESIONS),
     "tasks": (),
     "seeds": 10,

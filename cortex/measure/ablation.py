@@ -175,7 +175,7 @@ def _grown(task: AblationTask, asked: Mapping[str, Any]) -> list[dict[str, Any]]
 def _born(task: AblationTask, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
     """An agent that never had the part, in the morning."""
     name, line = asked["born"]
-    *_, (_, agent) = _days(task, asked, line)
+    _, agent = list(_days(task, asked, line))[-1]
     return [{"lesion": name, "when": "birth", **_examine(task, asked, agent, [line])}]
 
 

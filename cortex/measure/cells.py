@@ -69,7 +69,10 @@ def fill(
         finally:
             pool.shutdown()
             for name, value in threads.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
     return answers
 
 

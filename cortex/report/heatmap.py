@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,6 +18,8 @@ from cortex.report.canvas import CONTROL, DAY, GRID, INK, MUTED, styled
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 0.78, 0.37, 1.35, 0.98, 0.62, 0.62
 """Inches of a cell, of the names beside and above, between blocks, and below."""
+RIGHT, NARROWEST = 0.5, 6.9
+"""Inches that the slanted names and the words below need."""
 TITLES = {
     "birth": "cut from birth; next morning's exam",
     "evening": "cut in a grown agent, the evening before its night",
@@ -35,7 +38,7 @@ def draw(told: Sequence[Loss], tasks: Mapping[str, Mapping[str, str]], lesions: 
     cells = {(loss.when, loss.lesion, loss.task): loss for loss in told}
     blocks = [(when, [name for name in lesions if any((when, name, task) in cells for task in tasks)]) for when in WHEN]
     blocks = [(when, names) for when, names in blocks if names]
-    width = LEFT + WIDTH * len(tasks) + 0.15
+    width = max(NARROWEST, LEFT + WIDTH * len(tasks) + RIGHT)
     height = TOP + FOOT + sum(HEIGHT * (len(names) + 1) for _, names in blocks) + GAP * max(0, len(blocks) - 1)
     with styled("ablation"):
         figure = Figure(figsize=(width, height))
@@ -97,7 +100,7 @@ def _block(
 def _cell(axes: Axes, column: int, row: int, loss: Loss, framed: bool) -> None:
     solved = loss.whole >= SOLVED
     left = loss.left / loss.whole if solved else float("nan")
-    face = LOST(float(np.clip(left, 0, 1))) if solved else "#eef0f3"
+    face: Any = LOST(float(np.clip(left, 0, 1))) if solved else "#eef0f3"
     axes.add_patch(Rectangle((column + 0.02, row + 0.03), 0.96, 0.94, facecolor=face, edgecolor=GRID, lw=0.6))
     if framed:
         axes.add_patch(Rectangle((column + 0.04, row + 0.06), 0.92, 0.88, fill=False, edgecolor=INK, lw=1.6))
