@@ -162,6 +162,8 @@ class Events:
             self._holding = self._since(rows, begun)
         last = self._latest.outcome[np.arange(len(self)), self._latest.size[: len(self)] - 1]
         self._again = (counts[:, 1] > 0) & (last < 2) & (self._latest.holds[: len(self)] > 0)
+        both, paid = counts[:, 1:].min(axis=1).sum(), counts[:, 1].sum()
+        self._final = np.array([both / paid if paid else 0.0])
 
     def _counted(self) -> Array:
         """Times, rewarded and ended of each event [n, 3]."""
@@ -192,7 +194,7 @@ class Events:
 
     def _predict(self, features: Array) -> Array:
         events, attempts = _events(features), _attempts(features)
-        fit = self._chances, self._fresh, self._weights, self._holding, self._again
+        fit = self._chances, self._fresh, self._weights, self._holding, self._again, self._final
         tables = self._cells.table, self._events.table, self._attempts.table
         # An attempt that is new is a new event too, and whatever is new makes the fit, and so this answer, stale.
         return np.asarray(_foretell(features, events, attempts, tables, fit))
@@ -310,7 +312,7 @@ def _foretell(
 ) -> Array:
     """Chances of reward and of an end by all hypotheses, and whether it was never tried [M, 3], or no longer pays: one
     who never tries it again would not find out that it does."""
-    chances, fresh, weights, counts, again = fit
+    chances, fresh, weights, counts, again, final = fit
     told, named = np.zeros((len(features), 3)), _cells(features)
     for row in range(len(features)):
         kind = min(features[row, 0], len(weights) - 1)
@@ -324,6 +326,7 @@ def _foretell(
         if event != NONE:  # a memory that fits overrides, the more often it was so
             for which in (0, 1):
                 told[row, which] = (counts[event, which, 1] + told[row, which]) / (counts[event, which, 0] + 1)
+        told[row, 1] = max(told[row, 1], told[row, 0] * final[0])  # where pay is the end, what may pay may end it
         told[row, 2] = find(tables[2], attempts[row]) == NONE or (event != NONE and again[event])
     return told
 
