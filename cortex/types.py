@@ -182,7 +182,9 @@ class Place:
     ahead: Array  # [B, P] int: the cell of the map in front of the agent
     carried: Array  # [B] int32, code of what shows what the agent holds
     mission: Array  # [B] int64, identity of the scene's words, and of what was heard as the episode began; 0 for none
-    passed: Array  # [B, W] int64, actions and where they led, in this episode, which did not end by them; hashed
+    passed: (
+        Array  # [B, W] int64, what was done where, and where it led, in this episode, which did not end by it; hashed
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Carry:
     clock: Array  # [B] int32, steps in this episode
     frame: Array  # [B] int64, of the motions that the map was made with
     passed: Array  # [B, PASSED] int64, see `Place`
+    sign: Array  # [B] int64, signature of the scene before
     heard: Array  # [B] int64, identity of what was heard when the episode began
 
 
@@ -123,6 +124,7 @@ class Context:
             clock=np.zeros(bodies, np.int32),
             frame=np.zeros(bodies, np.int64),
             passed=np.zeros((bodies, PASSED), np.int64),
+            sign=np.zeros(bodies, np.int64),
             heard=np.zeros(bodies, np.int64),
         )
 
@@ -229,9 +231,9 @@ class Context:
 
     def _note(self, carry: Carry, place: Place, fresh: Array) -> tuple[Carry, Place]:
         """The last action led here, and the episode goes on."""
-        passed = np.where(fresh[:, None], 0, carry.passed)
-        _note(passed, sign_of(place), np.where(fresh, -1, carry.action))
-        return replace(carry, passed=passed), replace(place, passed=passed)
+        passed, sign = np.where(fresh[:, None], 0, carry.passed), sign_of(place)
+        _note(passed, carry.sign, np.where(fresh, -1, carry.action), sign)
+        return replace(carry, passed=passed, sign=sign), replace(place, passed=passed)
 
     def _find(self, cells: Array, view: Array, shown: Array, motions: Motions) -> tuple[Array, bool]:
         """Where on the map [S, S] a ``view`` [n] that does not turn is seen from, and whether it is known there."""
@@ -280,9 +282,10 @@ def sign_of(place: Place) -> Array:
 
 
 @njit(cache=True)
-def deed(sign: int, action: int) -> int:
-    """One number, never 0, for an action and the signature of where it led."""
-    return (((sign * 64 + action % 64) * 0x1E3779B97F4A7C15) ^ (action // 64 * 0x2545F4914F6CDD1D)) | 1
+def deed(before: int, action: int, after: int) -> int:
+    """One number, never 0, for an action and the signatures of where it was done and of where it led."""
+    key = (after * 64 + action % 64) * 0x1E3779B97F4A7C15
+    return (key ^ (before * 0x3C6EF372FE94F82B) ^ (action // 64 * 0x2545F4914F6CDD1D)) | 1
 
 
 @njit(cache=True)
@@ -292,17 +295,17 @@ def slot(key: int) -> int:
 
 
 @njit(cache=True)
-def has_passed(passed: Array, sign: int, action: int) -> bool:
-    """Whether the action has led there in this episode, of which ``passed`` [PASSED] tells."""
-    key = deed(sign, action)
+def has_passed(passed: Array, before: int, action: int, after: int) -> bool:
+    """Whether the action has led there from there in this episode, of which ``passed`` [PASSED] tells."""
+    key = deed(before, action, after)
     return bool(passed[slot(key)] == key)
 
 
 @njit(cache=True)
-def _note(passed: Array, sign: Array, action: Array) -> None:
+def _note(passed: Array, before: Array, action: Array, after: Array) -> None:
     for body in range(len(action)):
         if action[body] >= 0:
-            key = deed(sign[body], action[body])
+            key = deed(before[body], action[body], after[body])
             passed[body, slot(key)] = key
 
 

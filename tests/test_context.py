@@ -138,13 +138,15 @@ def test_equal_scenes_have_equal_codes_and_others_do_not() -> None:
 def test_where_an_action_led_is_known_until_the_episode_ends() -> None:
     walk = Walk(name("Empty-5x5"), 4, 3, RESTLESS)
     motions = find_body(walk, name("Empty-5x5"))
-    began = 0
+    began, before = 0, np.zeros(4, np.int64)
     for moment in follow(walk, memory(walk), motions, 120):
         place, first = moment.state.place, moment.step.first
         assert place is not None
         signs = sign_of(place)
         for body in range(4):
-            assert has_passed(place.passed[body], signs[body], moment.step.action[body]) == (not first[body])
+            led = has_passed(place.passed[body], before[body], moment.step.action[body], signs[body])
+            assert led == (not first[body])
             began += int(first[body])
             assert not (first[body] and place.passed[body].any())
+        before = signs
     assert began > 4

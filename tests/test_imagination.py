@@ -12,9 +12,10 @@ import pytest
 import cortex
 from cortex.day import live_day, living
 from cortex.mapped import CHANGES, Mapped, MappedModel, change, look, tally, twin
-from cortex.modules.context import deed, slot
+from cortex.modules.context import deed, sign_of, slot
 from cortex.modules.hippocampus.memo import Memo
-from cortex.types import UNSEEN, Array
+from cortex.modules.planner import Expansion
+from cortex.types import UNSEEN, Array, Place
 
 TASK = "MiniGrid-DoorKey-5x5-v0"
 
@@ -124,6 +125,14 @@ def test_what_is_seen_twice_is_counted_on_the_map_as_it_would_be() -> None:
         assert not twin(known, tally(known[None], 12)[0], cell, code, UNSEEN)
 
 
+def after_deed(agent: cortex.Agent, model: MappedModel, place: Place, body: int, key: int) -> Expansion:
+    """What is imagined when ``body`` has done the deed ``key`` in this episode."""
+    passed = place.passed.copy()
+    passed[body, slot(key)] = key
+    again = MappedModel(agent.imagination, replace(place, passed=passed), model.words, model.situation)
+    return again.expand(again.roots())
+
+
 def test_an_end_that_did_not_come_is_not_expected_again_in_this_episode(agent: cortex.Agent) -> None:
     """One who believes that an action ends the episode with pay, and finds that it does not, does something else."""
     checked = 0
@@ -132,12 +141,13 @@ def test_an_end_that_did_not_come_is_not_expected_again_in_this_episode(agent: c
         told = model.expand(model.roots())
         for body, action in np.argwhere((told.reward > 0) & (told.end > 0)).tolist():
             place = trace.state.place
-            passed = place.passed.copy()
-            key = deed(told.sign[body, action], action)
-            passed[body, slot(key)] = key
-            again = MappedModel(agent.imagination, replace(place, passed=passed), model.words, model.situation)
-            then = again.expand(again.roots())
+            before, after = sign_of(place)[body], told.sign[body, action]
+            then, elsewhere = (
+                after_deed(agent, model, place, body, deed(start, action, after)) for start in (before, before + 1)
+            )
             assert then.reward[body, action] == then.end[body, action] == 0
+            # What led there otherwise, with empty hands for one, is another deed.
+            assert elsewhere.reward[body, action] == told.reward[body, action]
             others = np.arange(told.reward.shape[1]) != action
             np.testing.assert_array_equal(then.reward[body, others], told.reward[body, others])
             checked += 1
