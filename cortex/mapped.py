@@ -23,6 +23,8 @@ OPAQUE = 0.5
 """Novelty from which nothing is imagined beyond a step."""
 LIKELY = 0.5
 """Chance from which a reward or an end is counted on."""
+FATAL = 0.9
+"""Chance of an end from which nothing is imagined beyond it."""
 SATED = 0.3
 """Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
@@ -296,7 +298,7 @@ def _weigh(
     reward, ended, bonus = np.zeros(len(chance)), np.empty(len(chance)), np.zeros(len(chance))
     for row in range(len(chance)):
         hope = events[row % len(events), event[row, 1], event[row, 8]]
-        ended[row] = 1.0 if stops[row] or end[row] >= LIKELY else 0.0
+        ended[row] = 1.0 if stops[row] or end[row] >= FATAL else end[row] if end[row] >= LIKELY else 0.0
         if chance[row] >= LIKELY:
             reward[row] = chance[row] * worth[row]
         elif hope > 0:
