@@ -25,6 +25,10 @@ LIKELY = 0.5
 """Chance from which a reward or an end is counted on."""
 FATAL = 0.9
 """Chance of an end from which nothing is imagined beyond it."""
+SURE = 0.1
+"""Novelty below which one relies on what is foretold."""
+SOON = 4
+"""Most cells of a map that are looked at for what is on its way to become something else."""
 SATED = 0.3
 """Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
@@ -80,6 +84,10 @@ class MappedModel:
         cells[here] = np.where(cells[here] == UNSEEN, self.world.footing, cells[here])  # hidden by the agent itself
         self.cells = cells.reshape(len(cells), -1)
         self.counts = tally(self.cells, parts.codebook.size)
+        becomes, steps = self.world.ripening.told(self.world.footing, parts.codebook.size)
+        # What has to be waited for is worth less.
+        late = parts.hippocampus.discount ** np.maximum(steps - 1.0, 0.0)
+        self.ripe = becomes, late, ripening(self.cells, becomes)
         self.worth = self.world.events.worth
         # One who knows what pays has less to find out.
         self.keen = SATED if self.worth > 0 else 1.0
@@ -126,8 +134,8 @@ class MappedModel:
 
         told = went, met, after
         maps = self.cells, self.counts, self.place.passed
-        event, front, sign, key, lost, stops, passed, scenes = _follow(
-            maps, self.size, self.body, scene, verb, self.about, told, novelty
+        event, front, sign, key, lost, stops, passed, late, scenes = _follow(
+            maps, self.size, self.body, scene, verb, self.about, told, novelty, self.ripe
         )
         chance, end, untried = self.world.events.predict(event)
         _go_on(passed, chance, end)
@@ -140,6 +148,7 @@ class MappedModel:
             end[at_rows], untried[at_rows] = learned.end[rows], False
         curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
         reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, event, curious)
+        ended = 1 - (1 - ended) * late
         return Expansion(
             Mapped(*scenes), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
             novelty.reshape(shape), bonus.reshape(shape), np.zeros(shape), sign.reshape(shape),
@@ -204,10 +213,12 @@ def _follow(
     about: Array,
     told: tuple[Array, Array, Array],
     novelty: Array,
+    ripe: tuple[Array, Array, Array],
 ) -> tuple[Any, ...]:
     """What follows when each action at each node moves the agent and makes other codes of those it met: events, codes
     in front, signs, keys, whether it reaches what was never seen, whether the line stops, whether that has come to no
-    end before, and the columns of `Mapped`.
+    end before, what is left of its worth by the time, and the columns of `Mapped`. Where nothing comes of an action,
+    time passes: what is on its way to become something else has become it.
 
     ``told``: how it moved [M * A], codes reached, carried and behind before and after [M * A, 3]; put right, as is how
     novel it is, where the action reaches nothing or only turns the agent."""
@@ -216,7 +227,7 @@ def _follow(
     actions, rows = reach.shape[1], len(met)
     events, front, sign = np.empty((rows, 9), np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
     key, lost, stops = np.empty(rows, np.int64), np.empty(rows, np.bool_), np.empty(rows, np.bool_)
-    been = np.empty(rows, np.bool_)
+    been, late = np.empty(rows, np.bool_), np.ones(rows)
     roots, poses, carries = np.empty(rows, np.int64), np.empty((rows, 3), np.int64), np.empty(rows, np.int64)
     new_cell, new_code = np.full((rows, CHANGES), -1), np.full((rows, CHANGES), -1)
     for node in range(len(root)):
@@ -248,6 +259,10 @@ def _follow(
                 behind = _flat(top + 2 * down, left + 2 * right, size)
                 full = change(known, changed, now, behind, met[row, 2], after[row, 2]) or full
 
+            same = after[row, 0] == met[row, 0] and after[row, 1] == met[row, 1] and after[row, 2] == met[row, 2]
+            if same and to == heading and went[row] == 0 and novelty[row] < SURE:
+                late[row], more = _wait(known, ripe, root[node], changed, now)
+                full = full or more
             lost[row] = acts and met[row, 0] == UNSEEN  # what an unseen cell does cannot be imagined
             stops[row] = lost[row] or full or novelty[row] >= OPAQUE
             front[row] = look(known, changed, now, _flat(there + facing[to, 0], where + facing[to, 1], size))
@@ -266,7 +281,38 @@ def _follow(
                 key[row] += ((changed[slot] * NAMES[0]) ^ (now[slot] * NAMES[1])) * NAMES[2]
             roots[row], carries[row] = root[node], after[row, 1]
             poses[row, 0], poses[row, 1], poses[row, 2] = there, where, to
-    return events, front, sign, key, lost, stops, been, (roots, poses, carries, new_cell, new_code)
+    return events, front, sign, key, lost, stops, been, late, (roots, poses, carries, new_cell, new_code)
+
+
+@njit(cache=True)
+def _wait(known: Array, ripe: tuple[Array, Array, Array], body: int, cell: Array, code: Array) -> tuple[float, bool]:
+    """Let all that ripens do so, and note it in ``cell`` and ``code``: what is left of the worth by then, and whether
+    that is one change too many."""
+    (becomes, late, where), left, full = ripe, 1.0, False
+    for slot in range(CHANGES):
+        if cell[slot] >= 0 and becomes[code[slot]] != UNSEEN:
+            left = min(left, late[code[slot]])
+            change(known, cell, code, cell[slot], code[slot], becomes[code[slot]])
+    for at in where[body]:
+        if at >= 0:
+            shown = look(known, cell, code, at)
+            if shown == known[at]:
+                left = min(left, late[shown])
+                full = change(known, cell, code, at, shown, becomes[shown]) or full
+    return left, full
+
+
+@njit(cache=True)
+def ripening(cells: Array, becomes: Array) -> Array:
+    """Where on the maps ``cells`` [B, S * S] something is seen that becomes another thing: [B, SOON], -1 for none."""
+    where = np.full((len(cells), SOON), -1)
+    for body in range(len(cells)):
+        found = 0
+        for at in range(cells.shape[1]):
+            if found < SOON and becomes[cells[body, at]] != UNSEEN:
+                where[body, found] = at
+                found += 1
+    return where
 
 
 @njit(cache=True)

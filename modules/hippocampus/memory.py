@@ -30,6 +30,7 @@ from .body import Body
 from .events import Events
 from .interactions import Interactions
 from .moments import STEP, Moments
+from .ripening import Ripening
 from .scenes import Scenes, unlike
 from .situations import Situations
 from .unfinished import Unfinished
@@ -116,6 +117,7 @@ class Hippocampus:
         world = self.enter(situation)
         world.interactions.clear()
         world.events.clear()
+        world.ripening = Ripening()
         world.shows, world.walked = np.zeros_like(world.shows), {}
         self.own_body.news()
 

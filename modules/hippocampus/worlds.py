@@ -14,6 +14,7 @@ from cortex.types import UNSEEN, Array, Motions, Place
 
 from .events import Events
 from .interactions import Interactions
+from .ripening import Ripening
 
 FRONT, CARRIED, UNDER, BEYOND = 0, 1, 2, 3
 """Columns of what was met."""
@@ -30,6 +31,7 @@ class World:
     interactions: Interactions
     events: Events
     shows: Array  # [2, R] changes of each sense that is no grid: beside something reached or paid, and alone
+    ripening: Ripening = field(default_factory=Ripening)
     motions: Motions | None = None  # the body schema, where the view stays
     rows: list[tuple[Array, Array, int]] = field(default_factory=list)  # the first steps: cells before, after, action
     steps: Array | None = None  # [A, 10] how often each action made each step in those rows
@@ -62,6 +64,7 @@ class World:
     ) -> Array:
         """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began; returns which [n]
         taught something new. ``other`` [n, R]: which of the senses that are no grid changed."""
+        self.ripening.learn(before, after, action, motions)
         met, met_after, moved = met_of(before, after, action, motions)
         changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
         told = (changed | terminated | (reward != 0))[:, None]
