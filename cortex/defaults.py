@@ -69,7 +69,7 @@ class Hippocampus:
 class Planner:
     """The slow system: search in imagined scenes."""
 
-    simulations: int = setting(512, "nodes of a decision; 0 = the habit alone", least=0)
+    simulations: int = setting(2048, "nodes of a decision; 0 = the habit alone", least=0)
     discount: float = setting(0.97, "worth of a reward one step later", least=0, most=0.9999)
     novelty: float = setting(0.5, "worth of doing what was never tried", least=0)
     event: float = setting(0.1, "worth of a change that memory has seen", least=0)
