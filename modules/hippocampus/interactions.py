@@ -117,7 +117,7 @@ class Interactions:
         news = self._facts.enter(keys, at, outcomes, when)
         for key in sorted(set(keys)):
             self._put(key, self._facts.now(key), anew=key not in known)
-        if self._facts.changing or self._followers:
+        if self._facts.changing or self._followers or self._changed:
             self._follow()
         return news
 

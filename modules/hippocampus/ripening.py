@@ -25,7 +25,6 @@ class Ripening:
     def __init__(self) -> None:
         self.times = np.zeros(0, np.int64)  # steps that each code was seen and left alone
         self.changes: Counter[tuple[int, int]] = Counter()
-        self._told: tuple[tuple[int, int, int], tuple[Array, Array]] | None = None
 
     def learn(self, before: Place, after: Place, action: Array, motions: Motions) -> None:
         """Count one step of n bodies."""
@@ -38,12 +37,6 @@ class Ripening:
     def told(self, footing: int, codes: int) -> tuple[Array, Array]:
         """What each of ``codes`` codes becomes, UNSEEN for nothing, and after how many steps on average; ``footing``:
         the code that is walked on."""
-        asked = footing, codes, self.changes.total()
-        if self._told is None or self._told[0] != asked:
-            self._told = asked, self._tell(footing, codes)
-        return self._told[1]
-
-    def _tell(self, footing: int, codes: int) -> tuple[Array, Array]:
         becomes, steps = np.zeros(codes, np.int64), np.zeros(codes, np.int64)
         whole: Counter[int] = Counter()
         likeliest: dict[int, tuple[int, int]] = {}  # times, and what it became
