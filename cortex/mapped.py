@@ -233,8 +233,6 @@ def _follow(
     for node in range(len(root)):
         known, mission, situation = cells[root[node]], about[root[node], 0], about[root[node], 1]
         top, left, heading = pose[node, 0], pose[node, 1], pose[node, 2]
-        faced = look(known, cell[node], code[node], _flat(top + facing[heading, 0], left + facing[heading, 1], size))
-        before = signature(_wrap(top, size), _wrap(left, size), heading, carried[node], faced)
         for action in range(actions):
             row, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
             changed, now, acts = new_cell[row], new_code[row], down != 0 or right != 0
@@ -273,7 +271,7 @@ def _follow(
             events[row, 5], events[row, 6] = mission, situation
             events[row, 8] = twin(known, counts[root[node]], changed, now, events[row, 3])
             sign[row] = signature(_wrap(there, size), _wrap(where, size), to, after[row, 1], front[row])
-            been[row] = has_passed(passed[root[node]], before, action, sign[row])
+            been[row] = has_passed(passed[root[node]], action, went[row] > 0, carried[node], sign[row])
             key[row] = sign[row] * NAMES[3]
             for slot in range(CHANGES):
                 if changed[slot] < 0:

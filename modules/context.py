@@ -59,7 +59,7 @@ class Carry:
     clock: Array  # [B] int32, steps in this episode
     frame: Array  # [B] int64, of the motions that the map was made with
     passed: Array  # [B, PASSED] int64, see `Place`
-    sign: Array  # [B] int64, signature of the scene before
+    carried: Array  # [B] int64, code of what it held
     heard: Array  # [B] int64, identity of what was heard when the episode began
 
 
@@ -124,7 +124,7 @@ class Context:
             clock=np.zeros(bodies, np.int32),
             frame=np.zeros(bodies, np.int64),
             passed=np.zeros((bodies, PASSED), np.int64),
-            sign=np.zeros(bodies, np.int64),
+            carried=np.zeros(bodies, np.int64),
             heard=np.zeros(bodies, np.int64),
         )
 
@@ -160,8 +160,9 @@ class Context:
         if not (motions.resolved and len(self.grid)):
             return carry, State(trace, scene, code, codes, None)
         fresh |= carry.frame != motions.frame
+        stood = carry.pose
         carry, place = self._map(carry, codes, fresh, motions)
-        carry, place = self._note(carry, place, fresh)
+        carry, place = self._note(carry, place, stood, fresh)
         return carry, State(trace, scene, code, codes, place)
 
     def scene(self, codes: Array) -> Scene:
@@ -229,11 +230,12 @@ class Context:
         carried = np.zeros(len(codes), np.int64) if held < 0 else codes[:, held]
         return self._surroundings(cells, pose, self.around[:1], carried, codes)
 
-    def _note(self, carry: Carry, place: Place, fresh: Array) -> tuple[Carry, Place]:
-        """The last action led here, and the episode goes on."""
-        passed, sign = np.where(fresh[:, None], 0, carry.passed), sign_of(place)
-        _note(passed, carry.sign, np.where(fresh, -1, carry.action), sign)
-        return replace(carry, passed=passed, sign=sign), replace(place, passed=passed)
+    def _note(self, carry: Carry, place: Place, stood: Array, fresh: Array) -> tuple[Carry, Place]:
+        """The last action led here from where the agent ``stood`` [B, 3], and the episode goes on."""
+        passed = np.where(fresh[:, None], 0, carry.passed)
+        moved = (stood[:, :2] != place.pose[:, :2]).any(axis=1)
+        _note(passed, np.where(fresh, -1, carry.action), moved, carry.carried, sign_of(place))
+        return replace(carry, passed=passed, carried=place.carried.astype(np.int64)), replace(place, passed=passed)
 
     def _find(self, cells: Array, view: Array, shown: Array, motions: Motions) -> tuple[Array, bool]:
         """Where on the map [S, S] a ``view`` [n] that does not turn is seen from, and whether it is known there."""
@@ -282,10 +284,11 @@ def sign_of(place: Place) -> Array:
 
 
 @njit(cache=True)
-def deed(before: int, action: int, after: int) -> int:
-    """One number, never 0, for an action and the signatures of where it was done and of where it led."""
-    key = (after * 64 + action % 64) * 0x1E3779B97F4A7C15
-    return (key ^ (before * 0x3C6EF372FE94F82B) ^ (action // 64 * 0x2545F4914F6CDD1D)) | 1
+def deed(action: int, moved: bool, held: int, sign: int) -> int:
+    """One number, never 0, for an action, whether it moved the agent, what this held, and the signature of where it
+    led: of equal deeds what is known of events foretells the same."""
+    key = (sign * 64 + action % 64) * 0x1E3779B97F4A7C15
+    return (key ^ ((2 * held + moved) * 0x3C6EF372FE94F82B) ^ (action // 64 * 0x2545F4914F6CDD1D)) | 1
 
 
 @njit(cache=True)
@@ -295,17 +298,17 @@ def slot(key: int) -> int:
 
 
 @njit(cache=True)
-def has_passed(passed: Array, before: int, action: int, after: int) -> bool:
-    """Whether the action has led there from there in this episode, of which ``passed`` [PASSED] tells."""
-    key = deed(before, action, after)
+def has_passed(passed: Array, action: int, moved: bool, held: int, sign: int) -> bool:
+    """Whether a deed was done in this episode, of which ``passed`` [PASSED] tells."""
+    key = deed(action, moved, held, sign)
     return bool(passed[slot(key)] == key)
 
 
 @njit(cache=True)
-def _note(passed: Array, before: Array, action: Array, after: Array) -> None:
+def _note(passed: Array, action: Array, moved: Array, held: Array, sign: Array) -> None:
     for body in range(len(action)):
         if action[body] >= 0:
-            key = deed(before[body], action[body], after[body])
+            key = deed(action[body], moved[body], held[body], sign[body])
             passed[body, slot(key)] = key
 
 

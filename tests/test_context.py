@@ -138,15 +138,16 @@ def test_equal_scenes_have_equal_codes_and_others_do_not() -> None:
 def test_where_an_action_led_is_known_until_the_episode_ends() -> None:
     walk = Walk(name("Empty-5x5"), 4, 3, RESTLESS)
     motions = find_body(walk, name("Empty-5x5"))
-    began, before = 0, np.zeros(4, np.int64)
+    began, before = 0, np.zeros((4, 4), np.int64)  # what it held, and its pose
     for moment in follow(walk, memory(walk), motions, 120):
         place, first = moment.state.place, moment.step.first
         assert place is not None
         signs = sign_of(place)
         for body in range(4):
-            led = has_passed(place.passed[body], before[body], moment.step.action[body], signs[body])
+            moved = bool((before[body, 1:3] != place.pose[body, :2]).any())
+            led = has_passed(place.passed[body], moment.step.action[body], moved, before[body, 0], signs[body])
             assert led == (not first[body])
             began += int(first[body])
             assert not (first[body] and place.passed[body].any())
-        before = signs
+        before = np.column_stack([place.carried, place.pose])
     assert began > 4

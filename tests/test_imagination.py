@@ -12,7 +12,7 @@ import pytest
 import cortex
 from cortex.day import live_day, living
 from cortex.mapped import CHANGES, Mapped, MappedModel, change, look, tally, twin
-from cortex.modules.context import deed, sign_of, slot
+from cortex.modules.context import deed, slot
 from cortex.modules.hippocampus.memo import Memo
 from cortex.modules.planner import Expansion
 from cortex.types import UNSEEN, Array, Place
@@ -141,12 +141,14 @@ def test_an_end_that_did_not_come_is_not_expected_again_in_this_episode(agent: c
         told = model.expand(model.roots())
         for body, action in np.argwhere((told.reward > 0) & (told.end > 0)).tolist():
             place = trace.state.place
-            before, after = sign_of(place)[body], told.sign[body, action]
+            held, sign = int(place.carried[body]), told.sign[body, action]
+            child = told.children.pose.reshape(len(place.pose), -1, 3)[body, action]
+            goes = bool((child != place.pose[body])[:2].any())
             then, elsewhere = (
-                after_deed(agent, model, place, body, deed(start, action, after)) for start in (before, before + 1)
+                after_deed(agent, model, place, body, deed(action, goes, hand, sign)) for hand in (held, held + 1)
             )
             assert then.reward[body, action] == then.end[body, action] == 0
-            # What led there otherwise, with empty hands for one, is another deed.
+            # With something else in hand it is another deed.
             assert elsewhere.reward[body, action] == told.reward[body, action]
             others = np.arange(told.reward.shape[1]) != action
             np.testing.assert_array_equal(then.reward[body, others], told.reward[body, others])
