@@ -52,7 +52,7 @@ STEPS_COLUMNS = ("agent", "difficulty", "game", "h", "steps")
 def main() -> None:
     """Run the experiment."""
     line = common.parser(__doc__, out="novel_peers.csv")
-    line.add_argument("--agents", nargs="+", default=list(PEERS), help="cortex, or names of files in baselines")
+    line.add_argument("--agents", nargs="*", default=list(PEERS), help="cortex, or names of files in baselines")
     line.add_argument("--difficulties", nargs="+", type=int, default=[1, 2], help="classes of games")
     line.add_argument(
         "--steps-of", nargs="*", default=list(LEARNERS), choices=list(LEARNERS), help="whose steps to count"
@@ -82,7 +82,7 @@ def main() -> None:
             table.append(told)
             common.write_csv(options.out, map(row, table), LIFE_COLUMNS)
         for told in steps:
-            rows.append(told)
+            rows.append({column: told[column] for column in STEPS_COLUMNS})
             common.write_csv(options.out.with_name(f"{options.out.stem}_steps.csv"), rows, STEPS_COLUMNS)
     common.last_line(
         {"experiment": "novel_peers", "quick": quick, "lives": table, "steps": summary(rows), "fewer": fewer(rows)}

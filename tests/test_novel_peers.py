@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments import novel_peers
+from experiments import common, novel_peers
 
 
 def taken(agent: str, game: int, steps: int | None, difficulty: int = 1) -> dict[str, Any]:
@@ -29,3 +30,18 @@ def test_cortex_is_counted_as_the_peers_are(capsys: pytest.CaptureFixture[str]) 
     novel_peers.count("cortex", 1, 907, True)
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["agent"] == "cortex" and 10 <= told["steps"] < 1_000
+
+
+def test_counts_that_were_kept_become_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def kept(agent: str, difficulty: int, game: int, *_: object) -> dict[str, Any]:
+        return {"command": "as a cell holds it", **taken(agent, game, 5_000 if agent == "ppo" else None, difficulty)}
+
+    monkeypatch.setattr(novel_peers, "steps_of", kept)
+    line = ["novel_peers", "--agents", "--difficulties", "1", "--games", "2", "--out", str(tmp_path / "peers.csv")]
+    monkeypatch.setattr("sys.argv", [*line, "--steps-of", "ppo", "dqn"])
+    novel_peers.main()
+    assert json.loads(capsys.readouterr().out)["steps"]["ppo at 1"]["won"] == 2
+    rows = common.read_csv(tmp_path / "peers_steps.csv")
+    assert [row["steps"] for row in rows] == ["5000", "5000", "", ""]
