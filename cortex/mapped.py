@@ -336,8 +336,8 @@ def _weigh(
     event: Array,
     curious: tuple[float, Array, float],
 ) -> tuple[Array, Array, Array]:
-    """Reward that is counted on [M * A], whether the line stops [M * A], and worth of finding out [M * A]; ``curious``:
-    about what things do, by kind of ``event`` [M * A] about what pays, about what was never seen."""
+    """Reward that is counted on [M * A], the chance that the line stops [M * A], and worth of finding out [M * A];
+    ``curious``: about what things do, by kind of ``event`` [M * A] about what pays, about what was never seen."""
     things, events, frontier = curious
     reward, ended, bonus = np.zeros(len(chance)), np.empty(len(chance)), np.zeros(len(chance))
     for row in range(len(chance)):

@@ -69,7 +69,8 @@ BATTERY: dict[str, AblationTask] = {
         _game("Game", 800, {"body_image": "morning", "dream": "birth"}, {"difficulty": 1}, exam_settings=ALONE),
     )
 }
-"""The tasks of ``cortex ablate``, by name. What each asks for was named before anything was measured."""
+"""The tasks of ``cortex ablate``, by name. What each asks for was named before it was measured on it,
+but for Foraging without the hippocampus."""
 
 QUICK: dict[str, Any] = {
     "tasks": ("Foraging", "Tone", "Skill"),
