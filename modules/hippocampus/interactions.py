@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -378,6 +379,7 @@ def _options(tokens: list[list[int]], which: int, after: list[int]) -> list[Effe
     return list(dict.fromkeys(found))
 
 
+@lru_cache(1 << 14)  # asked for all that would explain a group, whenever one more memory is put there
 def _complexity(effect: Effect) -> tuple[int, int, Effect]:
     """Of effects that explain as much, the likeliest has fewest operations a token, then fewest values of its own."""
     blocks = (len(effect) - 1) // len(TOKENS)
