@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cortex.agent import Agent as Agent
     from cortex.config import Config as Config
     from cortex.config import load as load_config
+    from cortex.language import say as say
     from cortex.lesions import LESIONS as LESIONS
     from cortex.types import CortexError as CortexError
 
@@ -22,9 +23,10 @@ _HOMES = {
     "CortexError": ("cortex.types", "CortexError"),
     "LESIONS": ("cortex.lesions", "LESIONS"),
     "load_config": ("cortex.config", "load"),
+    "say": ("cortex.language", "say"),
 }
 
-__all__ = ["LESIONS", "Agent", "Config", "CortexError", "load_config"]
+__all__ = ["LESIONS", "Agent", "Config", "CortexError", "load_config", "say"]
 
 register()
 del register

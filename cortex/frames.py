@@ -61,6 +61,15 @@ class Frames:
                 said[name] = [round(float(value), 3) for value in np.ravel(values)[:16]]
         return said
 
+    def entry(self, code: int, token: int) -> list[int]:
+        """What a token of a list of symbols says where it has this ``code``; [] where it is none of such a list."""
+        for (begin, end), part in zip(self.spans, self.senses.parts, strict=True):
+            if begin <= token < end and part.encoder.modality == "symbol" and hasattr(part.encoder, "value"):
+                tokens = np.zeros((1, end - begin, self.codebook.width), np.float32)
+                tokens[0, token - begin] = self.codebook.decode(np.array(code))
+                return [int(part.encoder.value(tokens)[0, token - begin])]
+        return []
+
     def cells(self, codes: list[int]) -> dict[int, list[int]]:
         """What each code [n] of a cell shows, by channel."""
         for i in self.grids:
@@ -88,18 +97,13 @@ class Frames:
 def drawing(tasks: Sequence[str], senses: Senses, codebook: Codebook, codec: Codec) -> dict[str, Any]:
     """How frames of the tasks are drawn: names of the actions, rows and columns of the grid, whose cells they are, and
     the tiles of the games that have some, with a name for each."""
-    told = [np.ravel(part).tolist() for part in codec(np.arange(codec.actions))]
-    names = [f"action {' '.join(map(str, parts))}" for parts in told]
+    names = plain_names(codec)
     frames = Frames(senses, codebook)
     cells, tiles = "codes" if frames.symbolic else "looks", {}
     for task, source in enumerate(tasks):
         env = make_env(source)
         inner: Any = env.unwrapped
-        given = getattr(inner, "actions", None)
-        if isinstance(given, type) and issubclass(given, Enum):
-            given = [action.name for action in given]
-        if isinstance(given, Sequence) and len(given) == len(names):
-            names = [str(name) for name in given]
+        names = names_of_actions(inner, names)
         if frames.symbolic and type(inner).__module__.startswith("minigrid."):
             cells = "minigrid"
         if frames.symbolic and hasattr(inner, "looks"):
@@ -108,6 +112,22 @@ def drawing(tasks: Sequence[str], senses: Senses, codebook: Codebook, codec: Cod
         env.close()
     shapes = {"shape": frames.shape, "span": frames.span, "channels": senses.channels}
     return {"actions": names, "drawn": cells, "looks": tiles, **shapes}
+
+
+def plain_names(codec: Codec) -> list[str]:
+    """ "action 3" for every action, with a number for each of its parts."""
+    told = [np.ravel(part).tolist() for part in codec(np.arange(codec.actions))]
+    return [f"action {' '.join(map(str, parts))}" for parts in told]
+
+
+def names_of_actions(inner: Any, names: list[str]) -> list[str]:
+    """What an environment itself calls its actions; ``names`` where it has no name for each."""
+    given = getattr(inner, "actions", None)
+    if isinstance(given, type) and issubclass(given, Enum):
+        given = [action.name for action in given]
+    if isinstance(given, Sequence) and len(given) == len(names):
+        return [str(name) for name in given]
+    return names
 
 
 def chart(place: Place, body: int) -> dict[str, Any]:

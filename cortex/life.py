@@ -34,10 +34,11 @@ from cortex.envs.layouts import HeldOutLayouts, Part
 from cortex.envs.make import make_env, make_vector
 from cortex.frames import drawing
 from cortex.journal import Journal
+from cortex.language import world_of
 from cortex.looks import look
 from cortex.measure.constant import best_constant
 from cortex.measure.exam import examine
-from cortex.record import Record, Watcher
+from cortex.record import BODY, Record, Watcher
 from cortex.record_night import NightWatcher
 from cortex.store import Lease, checkpoint, digest
 from cortex.types import CortexError
@@ -162,7 +163,7 @@ class _Life:
         if before < steps:
             seeds = self._seeds("day", task, before)
             bodies = self._bodies(name, self.config.life.bodies, "day")
-            watcher = self._watcher(task, before)
+            watcher = self._watcher(task, before, world_of(bodies, BODY))
             generator = np.random.default_rng(seeds)
             lived = live_day(self.agent, bodies, steps - before, _seed(seeds), generator, see, watcher)
             bodies.close()
@@ -179,13 +180,13 @@ class _Life:
         won = f"{np.mean(recent):.0%} of the last {len(recent)} won" if recent else "no episode ended"
         self.view.end(f"{title}: {before + lived} steps, {won}, {lived / seconds:.0f} steps/s")
 
-    def _watcher(self, task: int, before: int) -> Watcher | None:
+    def _watcher(self, task: int, before: int, world: Any) -> Watcher | None:
         """Who looks at a day in a task, of which ``before`` steps are over; None where nobody does."""
         life = self.config.life
         room = life.watch // (life.days * len(life.tasks))
         if self.record is None:
             return None
-        return Watcher(self.record, self.agent, self.day, task, room, life.steps, before)
+        return Watcher(self.record, self.agent, self.day, task, room, life.steps, before, world)
 
     def _evening(self) -> None:
         """What the day brought, with memory and search, and what the weights alone could do before the night."""

@@ -60,6 +60,17 @@ def end_of(tree: Tree, line: Considered) -> Place | Array | None:
     return place
 
 
+def signs_of(tree: Tree, line: Considered) -> list[int]:
+    """What will be seen after each action of a line, as it was imagined."""
+    (level, row), signs = line.leaf, list[int]()
+    while level >= 0:
+        sign = tree.layers[level].expansion.sign
+        signs.append(int(sign.ravel()[row]))
+        level, parent = level - 1, row // sign.shape[1]
+        row = int(tree.layers[level].rows[parent]) if level >= 0 else 0
+    return signs[::-1]
+
+
 def _line(layers: Sequence[Layer], level: int, row: int, actions: int) -> list[int]:
     """The actions on the way to the child ``row`` of a layer."""
     line = []

@@ -8,6 +8,7 @@ import numpy as np
 
 from cortex.agent import Agent, Trace
 from cortex.frames import Frames, chart
+from cortex.language import Speaker
 from cortex.lines import Considered, considered, end_of
 from cortex.types import Array, Place
 
@@ -18,10 +19,11 @@ LINES = 4
 
 
 class Look:
-    """Looks at ``body`` through one episode in ``situation``; ``codes`` are those of all cells that were shown."""
+    """Looks at ``body`` through one episode in ``situation``, in the words of the environment ``world`` where it has
+    some; ``codes`` are those of all cells that were shown."""
 
-    def __init__(self, agent: Agent, frames: Frames, body: int, situation: int) -> None:
-        self.agent, self.frames, self.body = agent, frames, body
+    def __init__(self, agent: Agent, frames: Frames, body: int, situation: int, world: Any = None) -> None:
+        self.agent, self.frames, self.body, self.speaker = agent, frames, body, Speaker(agent, world)
         begin, end = frames.span
         self.held = begin <= agent.imagination.motions(situation).held < end  # a cell shows what it holds
         self.codes: set[int] = set()
@@ -35,6 +37,7 @@ class Look:
         by = "line" if trace.followed[body] else "search" if trace.searched[body] else "habit"
         foretold = self._foretold(trace)
         step: dict[str, Any] = {"view": self._view(trace.codes[body]), "action": action, "by": by}
+        step["said"] = self.speaker(trace, body)
         step |= self._news("beside", self.frames.beside(trace.codes[body]))
         step |= {
             "prior": shorts(habit.prior[body]),

@@ -68,10 +68,13 @@ class _Episode:
 
 
 class Watcher:
-    """Looks at one day in one task: at most ``room`` of its ``steps``, of which ``lived`` are over."""
+    """Looks at one day in one task: at most ``room`` of its ``steps``, of which ``lived`` are over. ``world``: the
+    environment of the body that is watched, for its words."""
 
-    def __init__(self, record: Record, agent: Agent, day: int, task: int, room: int, steps: int, lived: int) -> None:
-        self.record, self.agent, self.day, self.task = record, agent, day, task
+    def __init__(
+        self, record: Record, agent: Agent, day: int, task: int, room: int, steps: int, lived: int, world: Any = None
+    ) -> None:
+        self.record, self.agent, self.day, self.task, self.world = record, agent, day, task, world
         self.room, self.steps, self.before, self.lived = room, steps, lived, lived
         self.frames = Frames(agent.senses, agent.codebook)
         self.begins = True
@@ -119,7 +122,9 @@ class Watcher:
             return None
         facing = self.agent.imagination.motions(situation).facing.tolist()
         facts = {"situation": situation, "facing": facing}
-        return _Episode(facts, Look(self.agent, self.frames, BODY, situation), deque(maxlen=self.room - spent))
+        return _Episode(
+            facts, Look(self.agent, self.frames, BODY, situation, self.world), deque(maxlen=self.room - spent)
+        )
 
     def _number(self) -> int | None:
         """Which memory the episode has become."""

@@ -275,6 +275,16 @@ def signature(row: Any, column: Any, heading: Any, carried: Any, front: Any) -> 
     return (((row * 64 + column) * 4 + heading) << 42) + (carried << 21) + front
 
 
+def tell_sign(sign: int) -> tuple[int, int, int, int]:
+    """What a `signature` says: the number of the place, the heading, the codes of what is held and what is faced."""
+    return sign >> 44, (sign >> 42) & 3, (sign >> 21) & ((1 << 21) - 1), sign & ((1 << 21) - 1)
+
+
+def place_number(row: int, column: int) -> int:
+    """The number by which a `signature` tells a place."""
+    return row * 64 + column
+
+
 def sign_of(place: Place) -> Array:
     """The signature [B] of the present, to be held against a plan's expectation."""
     size, ahead = place.cells.shape[1], place.ahead

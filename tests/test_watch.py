@@ -121,6 +121,7 @@ def test_what_is_recorded_is_what_was_lived(watched: Path) -> None:
             assert [step["action"] for step in line["steps"]] == memory.action[begin:end].tolist()
             np.testing.assert_allclose([s["salience"] for s in line["steps"]], memory.salience[begin:end], atol=1e-3)
             assert line["steps"][0]["view"] == memory.codes[begin, 1:50].tolist()
+            assert all(step["said"].startswith("It is about to ") for step in line["steps"])
             assert (line["day"], line["success"]) == (memory.day, memory.success)
     rows.close()
 
@@ -220,6 +221,8 @@ def evil(line: dict[str, Any]) -> None:
     for step in line.get("steps", []) + line.get("examples", []):
         if "beside" in step:
             step["beside"] = {EVIL: EVIL}
+        if "said" in step:
+            step["said"] = EVIL
     if line["event"] == "watch":
         line["actions"] = [EVIL] * len(line["actions"])
 

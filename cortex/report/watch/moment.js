@@ -147,6 +147,7 @@ function course() {
 function moment() {
   const e = episode(), step = e.steps[state.t];
   $("why").textContent = why(step)[0].toUpperCase() + why(step).slice(1);
+  $("said").textContent = step.said;
   $("place").textContent = `step ${e.first + state.t + 1} of ${e.length}`;
   $("by").textContent = BY[step.by] || step.by;
   view($("frame"), step.view, 280, e.task);

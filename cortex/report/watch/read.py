@@ -98,6 +98,7 @@ def _step(told: dict[str, Any]) -> dict[str, Any]:
         "view": _ints(told["view"]),
         "action": int(told["action"]),
         "by": str(told["by"]),
+        "said": str(told.get("said", "")),
         "prior": _floats(told["prior"]),
         "habit": _floats(told["habit"]),
         "salience": _finite(told.get("salience", 0)),
