@@ -67,6 +67,7 @@ def build(
         discount=config.planner.discount,
         change=h.change,
         channels=senses.channels,
+        naming=h.naming,
     )
     if like and rows is None and like.hippocampus.capacity == h.capacity:
         hippocampus = like.hippocampus

@@ -59,6 +59,9 @@ class Hippocampus:
     recall: int = setting(8, "memories recalled for a cue", least=1)
     reservoir: float = setting(0.2, "share of the capacity kept regardless of salience", least=0, most=1)
     change: float = setting(3.0, "prior odds that what comes out otherwise has changed; 0 = all is chance", least=0)
+    naming: int = setting(
+        0, "missions that must have paid before words are taken to name things; 0 = each mission is a symbol", least=0
+    )
     levels: list[str] = setting(
         ["front carried", "front.0 front.2 carried.0"],
         "keys by which interactions carry over, beside whole tokens; .i = the i-th attribute of the token",

@@ -93,6 +93,7 @@ class MappedModel:
         self.keen = SATED if self.worth > 0 else 1.0
         self.top = max(self.worth, self.keen * (parts.novelty * OPAQUE + parts.event) + parts.frontier)
         self.words = words
+        self.reading = self.world.naming.read(place.mission, words, self.world.events)
         self.known = parts.foretold if parts.trust > 0 and parts.world_model.nights else None
         self.hope = self.world.events.hope(self.motions.verb)
         told = self.motions.go, self.motions.turn, self.motions.reach, self.motions.facing, self.motions.turns
@@ -137,7 +138,8 @@ class MappedModel:
         event, front, sign, key, lost, stops, passed, late, scenes = _follow(
             maps, self.size, self.body, scene, verb, self.about, told, novelty, self.ripe
         )
-        chance, end, untried = self.world.events.predict(event)
+        asked = event if self.reading is None else self.reading(event, np.repeat(nodes.root, parts.actions))
+        chance, end, untried = self.world.events.predict(asked)
         _go_on(passed, chance, end)
         chance[event[:, FRONT] == UNSEEN] = 0  # what is not seen yet promises to be seen, no more
         worth = np.full(len(verb), self.worth)

@@ -123,6 +123,10 @@ class Events:
         told = self._memo(_events(features), lambda rows: self._predict(features[rows]))
         return told[:, 0], told[:, 1], told[:, 2] > 0
 
+    def met(self, features: Array) -> Array:
+        """Whether exactly these events, ``features`` [M, 9], were met before [M]."""
+        return np.asarray(_known(_events(features), self._events.table))
+
     def hope(self, action: Array) -> Array:
         """Chance [M, 2, 2] that what was not yet tried with ``action`` [M] pays, by whether it moves the agent and by
         whether what is faced then is seen elsewhere too, held against one half before anything was tried: 1 then, less
@@ -328,6 +332,15 @@ def _foretell(
                 told[row, which] = (counts[event, which, 1] + told[row, which]) / (counts[event, which, 0] + 1)
         told[row, 1] = max(told[row, 1], told[row, 0] * final[0])  # where pay is the end, what may pay may end it
         told[row, 2] = find(tables[2], attempts[row]) == NONE or (event != NONE and again[event])
+    return told
+
+
+@njit(cache=True)
+def _known(events: Array, table: tuple[Array, Array]) -> Array:
+    """Which identities [M] are in a table."""
+    told = np.empty(len(events), np.bool_)
+    for row in range(len(events)):
+        told[row] = find(table, events[row]) != NONE
     return told
 
 

@@ -30,6 +30,7 @@ from .body import Body
 from .events import Events
 from .interactions import Interactions
 from .moments import STEP, Moments
+from .naming import Naming
 from .ripening import Ripening
 from .scenes import Scenes, unlike
 from .situations import Situations
@@ -79,11 +80,13 @@ class Hippocampus:
         discount: float,
         change: float,
         channels: int,
+        naming: int = 0,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.channels = max(1, channels)
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
-        self.change = change
+        self.change, self.naming = change, naming
+        self.words = np.flatnonzero(layout.modality == MODALITIES["text"])
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
@@ -126,7 +129,8 @@ class Hippocampus:
         lore = before[0].interactions.lore if before else None
         interactions = Interactions(self.codebook, self.levels, self.change, lore)
         events = Events(self.change, [world.events for world in before])
-        return World(interactions, events, np.zeros((2, len(self.own_body.rest))))
+        naming = Naming(self.codebook, self.naming, self.channels)
+        return World(interactions, events, naming, np.zeros((2, len(self.own_body.rest))))
 
     # What it answers by day
 
@@ -250,6 +254,8 @@ class Hippocampus:
         for number in sorted(set(situation.tolist())):
             rows = _where(situation == number)
             world, motions = self.enter(number), self.own_body.motions(number)
+            if self.naming:
+                world.naming.hear(before.place.mission[rows], before.codes[rows][:, self.words])
             other = before.codes[rows][:, self.own_body.rest] != after.codes[rows][:, self.own_body.rest]
             places = take(before.place, rows), take(after.place, rows)
             came = reward[rows], terminated[rows], when[rows]

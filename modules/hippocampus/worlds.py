@@ -14,6 +14,7 @@ from cortex.types import UNSEEN, Array, Motions, Place
 
 from .events import Events
 from .interactions import Interactions
+from .naming import Naming
 from .ripening import Ripening
 
 FRONT, CARRIED, UNDER, BEYOND = 0, 1, 2, 3
@@ -30,6 +31,7 @@ class World:
 
     interactions: Interactions
     events: Events
+    naming: Naming
     shows: Array  # [2, R] changes of each sense that is no grid: beside something reached or paid, and alone
     ripening: Ripening = field(default_factory=Ripening)
     motions: Motions | None = None  # the body schema, where the view stays
