@@ -27,7 +27,7 @@ from cortex.modules.multimodal import Multimodal
 from cortex.modules.threads import one_thread
 from cortex.modules.world_model import WorldModel
 from cortex.replay import relearn, relearn_worlds
-from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, take
+from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, either, take
 
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
@@ -117,8 +117,10 @@ class Agent:
         if state.place is None and len(self.context.grid):
             cells = state.codes[:, self.context.grid]
             own, chance = self.body_image(self.codebook.decode(cells), cells != UNSEEN)
-            if ((own >= 0) & (chance >= self.config.body_image.trust)).all():
-                return self.context.centred(state.codes, own, int(self.body_image.held))
+            found = (own >= 0) & (chance >= self.config.body_image.trust)
+            if found.any():
+                around = self.context.centred(state.codes, own, int(self.body_image.held))
+                return around if found.all() else either(found, around, state.scene)
         return state.scene
 
     @one_thread()

@@ -95,7 +95,7 @@ class BodyImageSettings:
     """Which of the things in view am I, as the cortex knows it."""
 
     width: int = setting(32, "hidden units of a layer", least=1)
-    trust: float = setting(0.9, "chance from which a thing is taken for the agent; above 1 = never", least=0)
+    trust: float = setting(0.5, "chance from which a thing is taken for the agent; above 1 = never", least=0)
 
 
 @dataclass(frozen=True)

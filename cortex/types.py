@@ -107,6 +107,18 @@ class Scene:
         return int(self.tokens.shape[0])
 
 
+def either(which: Array, scene: Scene, other: Scene) -> Scene:
+    """Of each body [B] the one scene or the other; the shorter is filled up with tokens that are not known."""
+    most = max(scene.mask.shape[1], other.mask.shape[1])
+
+    def whole(array: Array) -> Array:
+        return np.pad(array, [(0, 0), (0, most - array.shape[1]), *[(0, 0)] * (array.ndim - 2)])
+
+    names = "tokens", "position", "modality", "mask"
+    columns = ((whole(getattr(scene, name)), whole(getattr(other, name))) for name in names)
+    return Scene(*(np.where(which.reshape(-1, *[1] * (one.ndim - 1)), one, two) for one, two in columns))
+
+
 @dataclass(frozen=True, slots=True)
 class Percept:
     """The multimodal summary of one scene."""

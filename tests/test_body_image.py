@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import gymnasium
 import numpy as np
 import pytest
+import torch
 
 import cortex
 from cortex.measure.protocol import Played
 from cortex.modules.body_image import BodyImage, fit
 from cortex.modules.codebook import Codebook
-from cortex.types import TOKEN_WIDTH, UNSEEN, Array
+from cortex.types import TOKEN_WIDTH, UNSEEN, Array, Scene
 from experiments.agents import make
 
 CELLS = 25
@@ -64,3 +67,45 @@ def test_without_memory_the_habit_finds_itself_in_a_game_that_was_slept_on() -> 
 
     assert wins(habit) >= 0.8
     assert wins(habit.lesioned("body_image")) <= 0.4
+
+
+def test_each_body_is_believed_by_itself() -> None:
+    """One that is not sure where it is does not take from the others what they know."""
+    env = gymnasium.make_vec(
+        "cortex/NovelGame-v0", 3, vectorization_mode="vector_entry_point", game_seed=500, difficulty=1, level=1
+    )
+    agent = make(env.single_observation_space, env.single_action_space, 0).agent
+    agent.body_image.nights += 1
+    sensed = agent.perceive(env.reset(seed=0)[0])
+    first, motions = np.ones(3, bool), agent.imagination.motions(0)
+    _, state = agent.context(agent.context.initial(3), sensed, first, motions, False)
+
+    def sure(chances: list[float]) -> Scene:
+        told = np.arange(3), np.array(chances)
+        return replace(agent, body_image=SureOf(told, agent.body_image)).around(state)
+
+    alone, none, all_ = sure([1, 0, 0]), sure([0, 0, 0]), sure([1, 1, 1])
+    for body, like in enumerate((all_, none, none)):
+        assert known(alone, body) == known(like, body)
+    assert known(all_, 1) != known(none, 1)
+
+
+@dataclass(frozen=True)
+class SureOf:
+    """A body image that points where it is told."""
+
+    told: tuple[Array, Array]
+    image: BodyImage
+
+    def __call__(self, tokens: Array, mask: Array) -> tuple[Array, Array]:
+        return self.told
+
+    @property
+    def held(self) -> torch.Tensor:
+        return self.image.held
+
+
+def known(scene: Scene, body: int) -> list[tuple[list[float], list[float]]]:
+    """What one body's scene tells, and where."""
+    rows = scene.mask[body]
+    return list(zip(scene.position[body][rows].tolist(), scene.tokens[body][rows].tolist(), strict=True))
