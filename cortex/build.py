@@ -76,7 +76,8 @@ def build(
     focus = 3 + words if grid else len(senses.layout.modality)
     w = config.world_model
     lists = max(LISTS, int(senses.layout.modality.max()))
-    habit = like.habit if like else HabitPolicy(actions, width=config.habit.width, seed=config.seed, lists=lists)
+    habits = config.habit
+    habit = like.habit if like else HabitPolicy(actions, habits.width, config.seed, lists, habits.rounds)
     cells, b = len(context.grid), config.body_image
     body_image = like.body_image if like else BodyImage(cells, width=b.width, seed=config.seed)
     world_model = (

@@ -103,6 +103,7 @@ class HabitSettings:
     """The fast system: policy prior, value, confidence."""
 
     width: int = setting(48, "hidden units of a layer", least=1)
+    rounds: int = setting(10, "rounds in which neighbours on a map talk; 0 = none", least=0)
     trust: float = setting(0.99, "confidence from which it acts without search; above 1 = never", least=0)
 
 
@@ -117,11 +118,11 @@ class Motor:
 class Sleep:
     """The night."""
 
-    steps: int = setting(3000, "updates a night; 0 = no night", least=0)
+    steps: int = setting(1500, "updates a night; 0 = no night", least=0)
     batch: int = setting(128, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
-    states: int = setting(8000, "states searched again", least=0)
-    dream: float = setting(0.5, "share of those states that imagined steps reach", least=0, most=1)
+    states: int = setting(16000, "states searched again", least=0)
+    dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)
     probe: float = setting(0.1, "share of the states kept aside to judge the night", least=0, most=1)
     guard: float = setting(
         0.05, "largest loss of agreement before the night is rolled back; 1 = never", least=0, most=1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex.defaults import Sleep as Settings
 from cortex.dream import dream
 from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
@@ -28,6 +29,8 @@ ROOTS = 256
 """States searched side by side."""
 TRANSITIONS = 20_000
 """Most steps from which the world model learns in one night."""
+DREAMS = 16
+"""Most dreams that one remembered state is given."""
 
 
 @dataclass
@@ -271,19 +274,28 @@ def search_again(
 ) -> Lessons:
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
     lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
-    share = agent.config.sleep.dream
-    parts = [take(group, slice(at, at + ROOTS)) for group in chosen for at in range(0, len(group.old), ROOTS)]
-    for part in parts:
-        lessons.append(_search(agent, part))
-        # As many dreams as the share asks for: a chunk is dreamed on several times, or only part of it.
-        dreams = int(generator.poisson(share / max(1 - share, 1e-2))) if part.state.place is not None else 0
-        for _ in range(dreams):
-            states = dream(agent, part.state, part.situation, generator)
-            lessons.append(_search(agent, replace(part, state=states, dreamed=np.ones(len(part.old), bool))))
-        if progress is not None:
-            done += len(part.old)
-            progress("re-search", done, total, {})
+    for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen), strict=True):
+        for at in range(0, len(group.old), ROOTS):
+            part = take(group, slice(at, at + ROOTS))
+            lessons.append(_search(agent, part))
+            for _ in range(int(generator.poisson(dreams))):
+                states = dream(agent, part.state, part.situation, generator)
+                lessons.append(_search(agent, replace(part, state=states, dreamed=np.ones(len(part.old), bool))))
+            if progress is not None:
+                done += len(part.old)
+                progress("re-search", done, total, {})
     return join(lessons)
+
+
+def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
+    """How many dreams each state of a situation is given [situations]: so many that what was lived today and what is
+    older teach as much, and each situation of these as much as any other, though little of the older is remembered."""
+    today = np.array([not group.old.all() for group in chosen])
+    steps = np.array([len(group.old) for group in chosen])
+    fit_to_dream = np.array([group.state.place is not None for group in chosen])
+    rivals = np.where(today, today.sum(), (~today).sum()) * len(set(today.tolist()))
+    wanted = settings.states / rivals / steps - 1
+    return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
 
 def _search(agent: Agent, chosen: Remembered) -> Lessons:

@@ -1,9 +1,9 @@
 """The fast system: what to do and how good it is, at a glance, and how sure that is, so that search can take over.
 
-Context-gated deep sets (after Zaheer 2017, with the feature-wise gates of Perez 2018): every token is read where it
-stands, all are pooled to a context, the context is mixed non-linearly into every token, as top-down signals gate
-sensory cells, and what the tokens then say is pooled by place. Weights change only in `fit`, at night; before the
-first night the answer is silence.
+Context-gated sets (after Zaheer 2017, with the feature-wise gates of Perez 2018): every token is read where it stands,
+all are pooled to a context, and the context is mixed non-linearly into every token, as top-down signals gate sensory
+cells. What the tokens then say is pooled by place where they stand in lists; those that stand on a map talk to their
+neighbours first (`lateral.py`). Weights change only in `fit`, at night; before the first night the answer is silence.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cortex.modules.lateral import Lateral
 from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, CortexError, Habit, Scene
 
 REACH = 12
 """Cells from the own one up to which neighbours are told apart; what lies beyond counts as at the edge."""
+SIDE = 2 * REACH + 1
+GRID = SIDE**COORDINATES
+"""Places on the map; those in lists come after them."""
 ENTRIES = 256
 """Entries of a list that are told apart."""
 PATCHES = 8
@@ -27,11 +31,13 @@ PATCHES = 8
 LISTS = 3
 """Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words at least."""
 LOOKS = 32
-"""Ways of pooling tokens by place. Cells of a 9x9 surrounding are told apart well from 16 on."""
-SHARPNESS = 0.6
-"""Standard deviation of the spatial frequencies, in radians a cell: the first looks tell neighbours apart, smoothly."""
+"""Ways of pooling by place what stands in lists."""
+MAP = 32
+"""Units of a place on the map."""
+ROUNDS = 10
+"""Rounds of talk among neighbours: how far away a thing may be to be heard."""
 DECISION = 256
-"""Units between pooled tokens and the answers."""
+"""Units between what tokens say and the answers."""
 LOUDNESS = 8.0
 """Root mean square norm to which what sets sentences apart is brought; what they have in common tells nothing."""
 WARM_UP = 0.05
@@ -57,7 +63,7 @@ def value_loss(logit: Tensor, value: Tensor) -> Tensor:
 
 class HabitPolicy(nn.Module):
     """Scene -> prior, value and confidence; ``width`` units a token, first weights from a generator of ``seed``.
-    ``lists``: how many senses beside the grid have places of their own.
+    ``lists``: how many senses beside the grid have places of their own. ``rounds``: how often neighbours on a map talk.
 
     One head says how search divides its choice, another, per action, whether search would choose it at all: where
     several actions are equally good, the first is undecided by right, and only the second can be confident.
@@ -68,17 +74,20 @@ class HabitPolicy(nn.Module):
     nights: Tensor
     calibration: Tensor
 
-    def __init__(self, actions: int, width: int = 48, seed: int = 0, lists: int = LISTS) -> None:
+    def __init__(self, actions: int, width: int = 48, seed: int = 0, lists: int = LISTS, rounds: int = ROUNDS) -> None:
         super().__init__()
         self.actions, self.width = actions, width
         generator = torch.Generator().manual_seed(seed)
-        places = (2 * REACH + 1) ** COORDINATES + lists * ENTRIES
+        places = GRID + lists * ENTRIES
         self.read = linear(TOKEN_WIDTH, width, generator)
         self.place = nn.Embedding(places, width, _weight=0.1 * torch.randn(places, width, generator=generator))
-        self.look = nn.Embedding(places, LOOKS, _weight=first_looks(places, generator))
         self.gather = linear(2 * width, width, generator)
         self.gate = linear(width, 2 * width, generator)
-        self.decide = linear(width * (LOOKS + 1), DECISION, generator)
+        self.lateral = Lateral(width, MAP, rounds, generator)
+        self.look = nn.Embedding(places - GRID, LOOKS, _weight=torch.randn(places - GRID, LOOKS, generator=generator))
+        self.decide = linear(3 * width, DECISION, generator)
+        self.near = linear(self.lateral.told, DECISION, generator)
+        self.beside = linear(width * LOOKS, DECISION, generator)
         self.answer = linear(DECISION, 2 * actions + 1, generator)
         self.register_buffer("common", torch.zeros(ENTRIES, TOKEN_WIDTH))  # what all sentences have in common
         self.register_buffer("loudness", torch.ones(()))
@@ -88,13 +97,19 @@ class HabitPolicy(nn.Module):
     def forward(self, tokens: Tensor, place: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, N, E], places [B, N], mask [B, N, 1] -> logits: policy [B, A], being best [B, A], value [B]."""
         root = mask.sum(dim=1).clamp(min=1).sqrt()
-        heard = functional.relu(self.read(tokens) + self.place(place)) * mask
+        read, on_map = self.read(tokens), place < GRID
+        heard = functional.relu(read + self.place(place)) * mask
         context = torch.cat([heard.sum(dim=1) / root**2, heard.amax(dim=1)], dim=-1)
         gain, shift = self.gate(functional.gelu(self.gather(context)))[:, None].chunk(2, dim=-1)
-        meant = functional.relu(heard * (1 + gain) + shift) * mask
-        seen = (self.look(place).transpose(1, 2) @ meant) / root[..., None]
-        pooled = torch.cat([rearrange(seen, "b l w -> b (l w)"), meant.amax(dim=1)], dim=-1)
-        answer = self.answer(functional.gelu(self.decide(pooled)))
+        meant = functional.relu(read * (1 + gain) + shift) * mask
+        units = self.decide(torch.cat([context, meant.amax(dim=1)], dim=-1))
+        if on_map.any():
+            row, column = place // SIDE - REACH, place % SIDE - REACH
+            units = units + self.near(self.lateral(meant, row, column, on_map & (mask[..., 0] > 0)))
+        if not on_map.all():
+            look = self.look((place - GRID).clamp(min=0)) * ~on_map[..., None]
+            units = units + self.beside(rearrange(look.transpose(1, 2) @ meant / root[..., None], "b l w -> b (l w)"))
+        answer = self.answer(functional.gelu(units))
         return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
 
     def __call__(self, scene: Scene, latent: Array | None = None) -> Habit:
@@ -282,14 +297,13 @@ def places(position: Array, modality: Array) -> Array:
 
     Those of a picture are its patches, row by row.
     """
-    side = 2 * REACH + 1
     cell = np.clip(position, -REACH, REACH).astype(np.int64) + REACH
     row, grid = position[..., 0], MODALITIES["grid"]
     patch = row // PATCHES**2 * PATCHES**2 + row % PATCHES**2 * PATCHES + position[..., 1]
     entry = np.where(modality == MODALITIES["image"], patch, row)
     entry = np.clip(entry, 0, ENTRIES - 1).astype(np.int64)
-    lists = side**COORDINATES + (modality - (modality > grid)).astype(np.int64) * ENTRIES + entry
-    return np.where(modality == grid, cell[..., 0] * side + cell[..., 1], lists)
+    lists = GRID + (modality - (modality > grid)).astype(np.int64) * ENTRIES + entry
+    return np.where(modality == grid, cell[..., 0] * SIDE + cell[..., 1], lists)
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
@@ -298,13 +312,3 @@ def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5, generator=generator)
     return layer
-
-
-def first_looks(count: int, generator: torch.Generator) -> Tensor:
-    """Pooling weights [count, LOOKS]: plane waves over cells (Rahimi & Recht 2007; grid cells), noise over lists."""
-    line = torch.arange(-REACH, REACH + 1, dtype=torch.float32)
-    cells = torch.cartesian_prod(line, line)
-    waves = SHARPNESS * torch.randn(COORDINATES, LOOKS, generator=generator)
-    phase = 2 * torch.pi * torch.rand(LOOKS, generator=generator)
-    lists = torch.randn(count - len(cells), LOOKS, generator=generator)
-    return torch.cat([2**0.5 * torch.cos(cells @ waves + phase), lists])
