@@ -119,7 +119,7 @@ class Sleep:
     """The night."""
 
     steps: int = setting(1500, "updates a night; 0 = no night", least=0)
-    batch: int = setting(128, "states of an update", least=1)
+    batch: int = setting(64, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
     states: int = setting(16000, "states searched again", least=0)
     dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)
