@@ -7,9 +7,11 @@ import pytest
 
 import cortex
 from cortex.day import live_day
+from cortex.defaults import Sleep
 from cortex.dream import dream, rearranged
 from cortex.replay import moments
-from cortex.types import State, take
+from cortex.sleep import DREAMS, Remembered, dreams_of
+from cortex.types import Place, State, take
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,21 @@ def test_search_knows_what_to_do_in_dreams_about_as_often_as_in_what_was_lived(k
 
     dreamed = known(dream(keeper, states, situation, np.random.default_rng(0)))
     assert dreamed >= 0.7 * known(states) > 0.2
+
+
+def test_what_is_little_remembered_is_dreamed_of_more() -> None:
+    """Today's two games and the older one teach as much, though of the older few steps are left."""
+
+    def group(steps: int, old: bool, mapped: bool = True) -> Remembered:
+        place = Place(*[np.zeros(steps)] * 6) if mapped else None
+        state = State(*[np.zeros(steps)] * 4, place)  # type: ignore[arg-type]
+        rows = [np.zeros(steps, np.int64)] * 5
+        return Remembered(state, rows[0], np.full(steps, old), *rows[1:])
+
+    chosen = [group(100, old=False), group(200, old=False), group(50, old=True), group(50, old=True, mapped=False)]
+    settings = Sleep(states=1600, dream=0.5)
+    dreams = dreams_of(settings, chosen)
+    lessons = np.array([100, 200, 50, 50]) * (1 + dreams)
+    np.testing.assert_allclose(lessons, [400, 400, 400, 50])
+    assert not dreams_of(Sleep(states=1600, dream=0.0), chosen).any()
+    assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()

@@ -8,16 +8,15 @@ neighbours first (`lateral.py`). Weights change only in `fit`, at night; before 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cortex.modules.lateral import Lateral
-from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, CortexError, Habit, Scene
+from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, Habit, Scene
+
+from .lateral import Lateral
 
 REACH = 12
 """Cells from the own one up to which neighbours are told apart; what lies beyond counts as at the edge."""
@@ -40,8 +39,6 @@ DECISION = 256
 """Units between what tokens say and the answers."""
 LOUDNESS = 8.0
 """Root mean square norm to which what sets sentences apart is brought; what they have in common tells nothing."""
-WARM_UP = 0.05
-CLIP = 1.0
 LOSS_WEIGHTS = {"policy": 1.0, "best": 0.5, "value": 0.5}
 
 
@@ -201,65 +198,6 @@ def platt(score: Array, right: Array) -> tuple[float, float]:
         base = float(target.mean())
         return 0.0, float(np.log(base / (1 - base)))
     return float(found[0]), float(found[1])
-
-
-def fit(
-    policy: HabitPolicy,
-    scenes: Scene,
-    targets: Array,
-    value: Array,
-    weight: Array,
-    steps: int,
-    batch: int,
-    learning_rate: float,
-    generator: np.random.Generator,
-    progress: Callable[[int, dict[str, float]], None] | None = None,
-    drawn: list[Array] | None = None,
-) -> dict[str, float]:
-    """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
-
-    AdamW, warm-up, cosine, clipped gradients; rows are drawn uniformly, ``weight`` [T] scales their losses.
-    ``progress(step, losses)`` is called after each step, ``drawn`` is given the rows of each. The confidence is silent
-    until `calibrate` is called again, since it was another network's. Equal for equal generators and thread counts.
-    With no steps or no scenes nothing happens. Raises CortexError for values out of range and for targets that do not
-    sum to 1.
-    """
-    if len(value) and not (np.min(value) >= 0 and np.max(value) <= 1):
-        raise CortexError("the habit learns values in [0, 1]: divide returns by the largest one")
-    if len(targets) and not np.allclose(np.sum(targets, axis=1), 1, atol=1e-3):
-        raise CortexError("the habit learns policies: each row of the targets must sum to 1")
-    if not steps or not scenes.bodies:
-        return {}
-    policy.attend(scenes)
-    scenes = policy.hear(scenes)
-    optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
-    last: list[dict[str, float]] = []
-    goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value, weight)]
-    for step in range(steps):
-        rows = generator.integers(0, scenes.bodies, batch)
-        index = torch.from_numpy(rows)
-        if drawn is not None:
-            drawn.append(rows)
-        losses = policy.losses(tensors(part(scenes, rows)), *(goal[index] for goal in goals))
-        total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
-        optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
-        optimiser.zero_grad()
-        total.backward()
-        nn.utils.clip_grad_norm_(policy.parameters(), CLIP)
-        optimiser.step()
-        means = {name: float(loss.detach().mean()) for name, loss in losses.items()}
-        last = [*last, means][-max(1, steps // 10) :]
-        if progress is not None:
-            progress(step, means)
-    policy.nights += 1
-    policy.calibration.zero_()
-    return {name: float(np.mean([means[name] for means in last])) for name in last[0]}
-
-
-def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate: linear warm-up, then half a cosine down to 0."""
-    done = (step + 1) / steps
-    return min(1.0, done / WARM_UP) * 0.5 * (1 + float(np.cos(np.pi * step / steps)))
 
 
 def spoken(scene: Scene) -> tuple[Array, Tensor]:
