@@ -32,6 +32,9 @@ from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sen
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
 
+LEAD = 0.9
+"""Confidence from which the habit goes before a search that knows of nothing that pays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Carry:
@@ -213,7 +216,9 @@ class Agent:
         whole = state if len(rows) == bodies else take(state, rows)
         model = self.imagination.model(whole, situation[rows])
         tree = Tree(model, rows, [])
-        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers)
+        # Where search knows of nothing that pays, a habit that was slept on and is sure of itself knows better.
+        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= LEAD))[rows]
+        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads)
         return planner.put(plan, found, rows), tree
 
     def search(
@@ -222,10 +227,11 @@ class Agent:
         prior: Array,
         simulations: int,
         layers: list[planner.Layer] | None = None,
+        yields: Array | None = None,
     ) -> Plan:
         """What search finds for the B bodies of ``model``: best-first where scenes can be told apart, and in latents
-        where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing. ``layers`` is given
-        those of a best-first tree."""
+        where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing, or ``yields`` [B] and
+        finds nothing that pays. ``layers`` is given those of a best-first tree."""
         settings, (bodies, actions) = self.config.planner, prior.shape
         if isinstance(model, WholeModel) and latent.fits(model):
             return latent.search(model, self.habit, simulations, settings.discount)
@@ -240,6 +246,7 @@ class Agent:
             width=settings.width,
             depth=settings.depth,
             tree=layers,
+            yields=yields,
         )
 
     # The public face; see cortex.face

@@ -123,6 +123,7 @@ class Sleep:
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
     states: int = setting(16000, "states searched again", least=0)
     dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)
+    sure: float = setting(0.9, "confidence from which the habit teaches itself what it knew; above 1 = never", least=0)
     probe: float = setting(0.1, "share of the states kept aside to judge the night", least=0, most=1)
     guard: float = setting(
         0.05, "largest loss of agreement before the night is rolled back; 1 = never", least=0, most=1

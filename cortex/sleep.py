@@ -143,7 +143,9 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
     age = np.array([memory.day - e.day for e in episodes], np.float64)
     steps = np.array([len(e.action) for e in episodes])
-    gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
+    situation = np.array([e.situation for e in episodes], np.int64)
+    share = agent.config.hippocampus.reservoir
+    gone = forgotten(salience, age, steps, situation, memory.capacity, share, generator)
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
@@ -151,7 +153,7 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
         store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)
-    stays, situation = ~gone, np.array([e.situation for e in episodes], np.int64)
+    stays = ~gone
     strength = (salience * retention(age, 1 + 9 * salience))[stays]
     return {
         "forgotten": lost,
@@ -275,12 +277,14 @@ def search_again(
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
     lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
     for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen), strict=True):
+        settled = bool(group.old.all())
         for at in range(0, len(group.old), ROOTS):
             part = take(group, slice(at, at + ROOTS))
-            lessons.append(_search(agent, part))
+            lessons.append(_search(agent, part, settled))
             for _ in range(int(generator.poisson(dreams))):
                 states = dream(agent, part.state, part.situation, generator)
-                lessons.append(_search(agent, replace(part, state=states, dreamed=np.ones(len(part.old), bool))))
+                dreamed = replace(part, state=states, dreamed=np.ones(len(part.old), bool))
+                lessons.append(_search(agent, dreamed, settled))
             if progress is not None:
                 done += len(part.old)
                 progress("re-search", done, total, {})
@@ -298,15 +302,21 @@ def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
     return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
 
-def _search(agent: Agent, chosen: Remembered) -> Lessons:
+def _search(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
+    """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself."""
     actions, bodies = agent.motor.actions, len(chosen.old)
     even = np.full((bodies, actions), 1 / actions, np.float32)
     model = agent.imagination.calm().model(chosen.state, chosen.situation)
     plan = agent.search(model, even, max(1, agent.config.planner.simulations))
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
-    scene, found = chosen.state.scene, plan.steps > 0
-    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
-    return Lessons(scene, plan.weights, plan.best, value, found, plan.known, *where)
+    scene, where = chosen.state.scene, (chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed)
+    # There, little may be left to remember, too little to search in: what the cortex is sure of teaches itself (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016).
+    habit = agent.habit(scene)
+    sure = settled & (habit.confidence >= agent.config.sleep.sure)
+    likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)
+    targets, best = (np.where(sure[:, None], *pair) for pair in ((habit.prior, plan.weights), (likely, plan.best)))
+    value, found = np.where(sure, habit.value, value), sure | (plan.steps > 0)
+    return Lessons(scene, targets, best, value, found, plan.known, *where)
 
 
 def distil(

@@ -35,7 +35,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "decoys": ("--game", "decoys=6"),  # the most that a game has
     "ego": ("--view", "ego"),
     "no-levels": ("--set", "hippocampus.levels=[]"),
-    "given": ("--set", "hippocampus.levels=[front carried,front.0 front.2 carried.0]"),
 }
 """What a row of the table is called -> what its lives are told beside."""
 

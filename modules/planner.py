@@ -18,6 +18,8 @@ from cortex.types import Array, Plan
 
 TIE = 1e-6
 """Difference in worth below which two lines are equally good."""
+KNOWN = 0.5
+"""Share of a line's worth that must be reward for it to be known to pay."""
 LEAST = 1e-4
 """Weight (discount times certainty) below which a line is given up."""
 
@@ -88,11 +90,13 @@ def search(
     width: int,
     depth: int,
     tree: list[Layer] | None = None,
+    yields: Array | None = None,
 ) -> Plan:
     """Search from ``roots`` (one imagined scene a body) with up to ``simulations`` nodes a body.
 
-    ``prior`` [B, A] is the plan where search finds nothing. At most ``width`` nodes of a layer are kept a body, and
-    ``depth`` layers are made. ``tree`` is given the layers, for who wants to look at them.
+    ``prior`` [B, A] is the plan where search finds nothing, and where it ``yields`` [B] and finds nothing that is known
+    to pay. At most ``width`` nodes of a layer are kept a body, and ``depth`` layers are made. ``tree`` is given the
+    layers, for who wants to look at them.
     """
     plan = nothing(bodies, actions, prior)
     if simulations <= 0 or bodies == 0:
@@ -129,6 +133,7 @@ def search(
         nodes = model.pick(e.children, rows)
         layers.append((e.sign, rows))
 
+    best_leaf[np.zeros(bodies, bool) if yields is None else yields & (paid <= KNOWN)] = -1
     return _read(plan, best, best_sets, best_leaf, paid, spent, layers)
 
 
@@ -305,7 +310,7 @@ def _read(plan: Plan, best: Array, sets: Array, leaf: Array, paid: Array, spent:
         best=sets & found[:, None],
         steps=np.where(found, leaf[:, 0] + 1, 0).astype(np.int32),
         value=np.where(found, best, 0).astype(np.float32),
-        known=found & (paid > 0.5),
+        known=found & (paid > KNOWN),
         nodes=spent.astype(np.int32),
         actions=line,
         expected=signs,

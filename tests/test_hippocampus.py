@@ -387,7 +387,7 @@ def test_retention_falls_with_age_and_rises_with_stability() -> None:
 
 def kept(salience: Array, age: Array, capacity: int, reservoir: float, seed: int = 0, steps: int = 10) -> Array:
     lengths = np.full(len(salience), steps)
-    return ~forgotten(salience, age, lengths, capacity, reservoir, np.random.default_rng(seed))
+    return ~forgotten(salience, age, lengths, 0 * lengths, capacity, reservoir, np.random.default_rng(seed))
 
 
 def test_under_the_capacity_nothing_is_forgotten_and_never_more_than_it_is_kept() -> None:
@@ -396,10 +396,20 @@ def test_under_the_capacity_nothing_is_forgotten_and_never_more_than_it_is_kept(
     assert kept(salience, age, 2_000, 0.2).all()
     steps = draw.integers(1, 40, 200)
     for capacity in (0, 50, 700, 1_999):
-        stays = ~forgotten(salience, age, steps, capacity, 0.2, draw)
+        stays = ~forgotten(salience, age, steps, steps % 3, capacity, 0.2, draw)
         assert steps[stays].sum() <= capacity
         assert capacity < 100 or steps[stays].sum() > 0.9 * capacity
-    assert len(forgotten(np.zeros(0), np.zeros(0), np.zeros(0), 100, 0.2, draw)) == 0
+    assert len(forgotten(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0), 100, 0.2, draw)) == 0
+
+
+def test_no_situation_is_lost_for_what_happened_in_another() -> None:
+    """Each keeps its best, though all of one is more salient than all of the others."""
+    situation = np.repeat(np.arange(5), 40)
+    salience = np.where(situation == 0, 0.9, 0.1) + 0.001 * (np.arange(200) % 40)
+    steps = np.full(200, 10)
+    stays = ~forgotten(salience, np.zeros(200), steps, situation, 200, 0.0, np.random.default_rng(0))
+    assert np.bincount(situation[stays]).tolist() == [4, 4, 4, 4, 4]
+    assert (np.flatnonzero(stays) % 40 >= 36).all()
 
 
 def test_what_mattered_stays_and_a_share_of_the_rest_by_lot() -> None:

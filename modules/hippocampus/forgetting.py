@@ -2,8 +2,8 @@
 
 Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9 after one stability S (FSRS-6; Wixted
 & Ebbesen 1991 for the power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of
-salience times retention, and a random share of them, the reservoir, is judged by lot alone, so that what salience
-overlooks keeps a chance.
+salience times retention, each situation giving up its own, so that none is lost for what happened in another. A random
+share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
 """
 
 from __future__ import annotations
@@ -23,11 +23,18 @@ def retention(age: Array, stability: Array) -> Array:
 
 
 def forgotten(
-    salience: Array, age: Array, steps: Array, capacity: int, reservoir: float, generator: np.random.Generator
+    salience: Array,
+    age: Array,
+    steps: Array,
+    situation: Array,
+    capacity: int,
+    reservoir: float,
+    generator: np.random.Generator,
 ) -> Array:
     """Which episodes [n] go so that at most ``capacity`` steps stay, as a boolean mask.
 
-    ``salience`` in [0, 1], ``age`` in days, ``steps`` their lengths. ``reservoir``: share of the capacity kept by lot.
+    ``salience`` in [0, 1], ``age`` in days, ``steps`` their lengths, ``situation`` what they belong to.
+    ``reservoir``: share of the capacity kept by lot.
     """
     n = len(steps)
     lot = generator.random(n)
@@ -39,7 +46,12 @@ def forgotten(
             room -= steps[i]
     room += (1 - reservoir) * capacity
     rank = salience * retention(age, 1 + 9 * salience)
-    for i in np.lexsort((lot, -rank)):
+    before = np.zeros(n)  # steps of the better memories of the same situation
+    for number in np.unique(situation):
+        rows = np.flatnonzero(situation == number)
+        rows = rows[np.lexsort((lot[rows], -rank[rows]))]
+        before[rows] = np.cumsum(steps[rows]) - steps[rows]
+    for i in np.lexsort((lot, -rank, before)):
         if not kept[i] and steps[i] <= room:
             kept[i] = True
             room -= steps[i]
