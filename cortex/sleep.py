@@ -280,11 +280,11 @@ def search_again(
         settled = bool(group.old.all())
         for at in range(0, len(group.old), ROOTS):
             part = take(group, slice(at, at + ROOTS))
-            lessons.append(_search(agent, part, settled))
+            lessons.append(search_states(agent, part, settled))
             for _ in range(int(generator.poisson(dreams))):
                 states = dream(agent, part.state, part.situation, generator)
                 dreamed = replace(part, state=states, dreamed=np.ones(len(part.old), bool))
-                lessons.append(_search(agent, dreamed, settled))
+                lessons.append(search_states(agent, dreamed, settled))
             if progress is not None:
                 done += len(part.old)
                 progress("re-search", done, total, {})
@@ -302,7 +302,7 @@ def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
     return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
 
-def _search(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
+def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself."""
     actions, bodies = agent.motor.actions, len(chosen.old)
     even = np.full((bodies, actions), 1 / actions, np.float32)
@@ -310,7 +310,8 @@ def _search(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     plan = agent.search(model, even, max(1, agent.config.planner.simulations))
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     scene, where = chosen.state.scene, (chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed)
-    # There, little may be left to remember, too little to search in: what the cortex is sure of teaches itself (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016).
+    # There, too little may be left to search in: what the cortex is sure of teaches itself (pseudo-rehearsal, Robins
+    # 1995; learning without forgetting, Li & Hoiem 2016).
     habit = agent.habit(scene)
     sure = settled & (habit.confidence >= agent.config.sleep.sure)
     likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)

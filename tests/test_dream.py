@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,8 @@ from cortex.day import live_day
 from cortex.defaults import Sleep
 from cortex.dream import dream, rearranged
 from cortex.replay import moments
-from cortex.sleep import DREAMS, Remembered, dreams_of
-from cortex.types import Place, State, take
+from cortex.sleep import DREAMS, Remembered, dreams_of, search_states
+from cortex.types import Habit, Place, Scene, State, take
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,26 @@ def test_what_is_little_remembered_is_dreamed_of_more() -> None:
     np.testing.assert_allclose(lessons, [400, 400, 400, 50])
     assert not dreams_of(Sleep(states=1600, dream=0.0), chosen).any()
     assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()
+
+
+class Sure:
+    """A habit that is sure of the first action, for every other body."""
+
+    def __call__(self, scene: Scene) -> Habit:
+        prior = np.tile(np.eye(7, dtype=np.float32)[0], (scene.bodies, 1))
+        return Habit(prior, np.full(scene.bodies, 0.7, np.float32), (np.arange(scene.bodies) % 2).astype(np.float32))
+
+
+def test_where_it_was_not_today_what_the_cortex_is_sure_of_teaches_itself(keeper: cortex.Agent) -> None:
+    states = remembered(keeper)
+    bodies = len(states.code)
+    zero = np.zeros(bodies, np.int64)
+    chosen = Remembered(states, zero, zero == 0, zero != 0, zero, zero, zero != 0)
+    agent = replace(keeper, habit=Sure())
+    searched, settled = (search_states(agent, chosen, is_settled) for is_settled in (False, True))
+    own = np.arange(bodies) % 2 > 0
+    assert own.any() and (settled.targets[own] == np.eye(7)[0]).all() and settled.found[own].all()
+    assert np.allclose(settled.value[own], 0.7)
+    for name in ("targets", "best", "value", "found"):
+        np.testing.assert_array_equal(getattr(settled, name)[~own], getattr(searched, name)[~own])
+    assert not (searched.targets[own] == np.eye(7)[0]).all()
