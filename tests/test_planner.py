@@ -295,3 +295,24 @@ def test_golden_search() -> None:
     if os.environ.get("RENEW_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     assert found == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+def test_a_sure_habit_goes_before_a_line_that_only_promises_news() -> None:
+    """One that is to yield keeps its prior where nothing is known to pay, and its line where something is."""
+    shape = (2, 2, 2)
+    following = np.zeros(shape, np.int64)
+    bonus, reward = np.zeros(shape), np.zeros(shape)
+    bonus[:, 0, 1] = 0.5  # in both worlds action 1 is news
+    reward[1, 0, 0] = 1.0  # in the second action 0 pays
+    world = Table(following, reward, np.ones(shape), bonus, 1.0)
+    prior = np.array([[0.9, 0.1], [0.1, 0.9]], np.float32)
+
+    def found(yields: list[bool]) -> Plan:
+        settings = {"simulations": 10, "discount": 0.9, "width": 10, "depth": 2}
+        return search(world, world.roots(), 2, 2, prior, **settings, yields=np.array(yields))
+
+    plan, bold = found([True, True]), found([False, False])
+    assert bold.weights.tolist() == [[0, 1], [1, 0]] and bold.steps.tolist() == [1, 1]
+    np.testing.assert_array_equal(plan.weights, [prior[0], [1, 0]])
+    assert plan.steps.tolist() == [0, 1] and not plan.best[0].any() and (plan.actions[0] < 0).all()
+    assert (plan.nodes > 0).all(), "the search is counted all the same"
