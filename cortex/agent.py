@@ -225,7 +225,7 @@ class Agent:
         where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing. ``layers`` is given
         those of a best-first tree."""
         settings, (bodies, actions) = self.config.planner, prior.shape
-        if isinstance(model, WholeModel) and latent.fits(model):
+        if simulations > 0 and isinstance(model, WholeModel) and latent.fits(model):
             return latent.search(model, self.habit, simulations, settings.discount)
         return planner.search(
             model,

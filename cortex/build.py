@@ -26,7 +26,7 @@ def build(
     """Make the agent for the spaces of one body. ``rows``: where its memories are kept; in memory alone without.
 
     ``like``: an agent for the same spaces whose senses, codebook and networks the new one shares, and its hippocampus
-    too where the capacity is the same and no ``rows`` are given.
+    too where it is set alike and no ``rows`` are given.
     """
     codec = Codec(action_space)
     actions = codec.actions
@@ -43,6 +43,8 @@ def build(
             bands=e.bands,
             tile=e.tile,
             words=e.words,
+            cells=e.cells,
+            entries=e.entries,
         )
     )
     memories = Rows(None) if rows is None else rows
@@ -68,8 +70,9 @@ def build(
         change=h.change,
         channels=senses.channels,
         naming=h.naming,
+        situations=h.situations,
     )
-    if like and rows is None and like.hippocampus.capacity == h.capacity:
+    if like and rows is None and (like.config.hippocampus, like.config.multimodal) == (h, config.multimodal):
         hippocampus = like.hippocampus
     grid = bool((senses.layout.modality == MODALITIES["grid"]).any())
     words = int((senses.layout.modality == MODALITIES["text"]).sum())
@@ -95,7 +98,7 @@ def build(
         frontier=p.frontier,
         trust=w.trust,
     )
-    motor = Motor(codec, config.motor.temperature, p.depth)
+    motor = Motor(codec, config.motor.temperature, min(p.depth, 1 + config.motor.length))
     return Agent(
         config,
         senses,

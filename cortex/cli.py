@@ -28,6 +28,7 @@ PLAN: dict[str, Any] = {
     "days": 1,
     "exam": 40,
     "settings": (),
+    "cut": ("birth", "evening", "morning"),
 }
 """What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery."""
 
@@ -209,6 +210,13 @@ def _parser() -> argparse.ArgumentParser:
     ablate.add_argument("--jobs", type=_count, help="processes (default: as many as processors)")
     ablate.add_argument("--days", type=_count, help="days of a life, each with a night (default: 1)")
     ablate.add_argument("--exam", type=_count, help="episodes of an exam (default: 40)")
+    ablate.add_argument(
+        "--cut",
+        nargs="+",
+        choices=("birth", "evening", "night", "morning"),
+        help="when: from birth; in a grown agent, with an exam that evening; the same, with an exam after the night; "
+        "after that night (default: birth evening morning)",
+    )
     ablate.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], help="settings of all agents")
     ablate.add_argument(
         "--beside", nargs="+", metavar="NAME=MODULE:MAKER", default=[], help="other learners that live the same days"

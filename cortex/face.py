@@ -165,15 +165,16 @@ def load_agent(folder: str | Path, env: Environment | None = None) -> Agent:
     return embody(agent, _bodies(env, config))
 
 
-def lesioned(agent: Agent, *names: str) -> Agent:
+def lesioned(agent: Agent, *names: str, apart: bool = False) -> Agent:
     """Another agent that shares senses, codebook, weights and, unless that is what is cut, memory; a name with ``=`` in
-    it is an override line."""
+    it is an override line. ``apart``: it has a copy of the memory to live on with."""
     lines, known = [name for name in names if "=" in name], [name for name in names if "=" not in name]
     config = load(settings_of(agent.config), *lines, {"lesion": [*agent.config.lesion, *known]})
     memory, h = agent.hippocampus, config.hippocampus
     # Statistics are kept as the settings say: under others they are counted again, from a copy of the rows.
-    anew = h.capacity > 0 and h != agent.config.hippocampus
-    rows = keep.twin(keep.rows_of(agent)) if anew else None
+    alike = (h, config.multimodal) == (agent.config.hippocampus, agent.config.multimodal)
+    anew = h.capacity > 0 and (apart or not alike)
+    rows = keep.twin(keep.rows_of(agent), h.situations) if anew else None
     other = build(config, agent.observation_space, agent.space, rows=rows, like=agent)
     other.hippocampus.day, other.hippocampus.environment = memory.day, memory.environment
     if anew:

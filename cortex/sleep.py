@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -134,13 +135,14 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     Returns how many steps of this day's memory were ``forgotten`` and are ``kept``, these ``by_situation`` and by
     ``strength``. Pruned twice, it has forgotten no more.
     """
-    memory, store = agent.hippocampus, agent.hippocampus.store
+    memory, store, h = agent.hippocampus, agent.hippocampus.store, agent.config.hippocampus
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
     salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
-    age = np.array([memory.day - e.day for e in episodes], np.float64)
-    steps = np.array([len(e.action) for e in episodes])
-    gone = forgotten(salience, age, steps, memory.capacity, agent.config.hippocampus.reservoir, generator)
+    age = h.fading * np.array([memory.day - e.day for e in episodes], np.float64)
+    steps = np.array([len(e.action) for e in episodes], np.int64)
+    spared = math.ceil((1 - agent.config.sleep.prune) * max(0, int(steps.sum()) - memory.capacity))
+    gone = forgotten(salience, age, steps, memory.capacity + spared, h.reservoir, generator)
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
@@ -238,8 +240,8 @@ def transitions(
 
 
 def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> list[Remembered]:
-    """States to search again, those of one situation together: half of them today's, half older, balanced by situation;
-    whole episodes are kept for the probe."""
+    """States to search again, those of one situation together: half of them today's, half older, balanced by situation
+    as far as ``sleep.balance`` says; whole episodes are kept for the probe."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
@@ -252,6 +254,7 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
             rows = part & (situation == group)
             chance[rows] = 1 / len(groups) / steps[rows].sum()  # of each step
     chance *= wanted / max(1e-9, (chance * steps).sum())
+    chance = settings.balance * chance + (1 - settings.balance) * wanted / max(1.0, steps.sum())
     aside = generator.random(len(episodes)) < settings.probe
     chosen = []
     for m in moments(agent, episodes):
@@ -290,7 +293,8 @@ def _search(agent: Agent, chosen: Remembered) -> Lessons:
     actions, bodies = agent.motor.actions, len(chosen.old)
     even = np.full((bodies, actions), 1 / actions, np.float32)
     model = agent.imagination.calm().model(chosen.state, chosen.situation)
-    plan = agent.search(model, even, max(1, agent.config.planner.simulations))
+    nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
+    plan = agent.search(model, even, nodes)
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     scene, found = chosen.state.scene, plan.steps > 0
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
@@ -308,24 +312,24 @@ def distil(
 ) -> None:
     """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
     yet. ``drawn`` is given the rows of each update, among those that can be learned."""
-    rows = np.flatnonzero(lessons.found & ~lessons.probe)
-    if len(rows) == 0:
+    rows, sleep = np.flatnonzero(lessons.found & ~lessons.probe), agent.config.sleep
+    steps = round(sleep.distil * sleep.steps)
+    if len(rows) == 0 or steps == 0:
         return
     learn = take(lessons, rows)
-    sleep = agent.config.sleep
     mass = _mass(agent, learn)
     weight = np.where(learn.old, 0.3 + 0.7 * 4 * mass * (1 - mass), 1.0).astype(np.float32)
     if shuffled:
         order = generator.permutation(len(rows))
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
-    tell = None if progress is None else lambda update, losses: progress("habit", update + 1, sleep.steps, losses)
+    tell = None if progress is None else lambda update, losses: progress("habit", update + 1, steps, losses)
     losses = habit.fit(
         agent.habit,
         learn.scene,
         learn.targets,
         learn.value,
         weight,
-        sleep.steps,
+        steps,
         sleep.batch,
         sleep.learning_rate,
         generator,
@@ -335,7 +339,7 @@ def distil(
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)
     report.losses |= {f"habit.{name}": value for name, value in losses.items()}
-    report.updates += sleep.steps
+    report.updates += steps
 
 
 def agreement(agent: Agent, lessons: Lessons) -> float:

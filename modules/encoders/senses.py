@@ -26,6 +26,9 @@ from .vector import VectorEncoder
 MOST_CELLS, MOST_CHANNELS = 32, 4
 """A larger integer Box (rows or columns, channels) is taken for pixels."""
 
+ALL_OF_THEM = 1 << 31
+"""More tokens than any sense has."""
+
 APART = 64
 """Two keys of one modality stand a multiple of so many rows apart."""
 
@@ -101,6 +104,7 @@ class Senses:
     parts: tuple[Sense, ...]
     layout: Layout  # of every scene
     form: Form  # of the observation
+    open: Array  # [N] bool, the tokens that are perceived
 
     @classmethod
     def for_space(
@@ -114,6 +118,8 @@ class Senses:
         tile: int = 0,
         image_model: str = PACKAGED_IMAGE,
         words: int = MOST_WORDS,
+        cells: int = ALL_OF_THEM,
+        entries: int = ALL_OF_THEM,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
@@ -121,7 +127,8 @@ class Senses:
         none. All texts share ``text_model`` and ``text_cache``, and the first ``words`` of each are read. ``sound``:
         the keys that are heard in ``bands`` bands, "." for an observation without keys; no space tells samples of a
         sound from other numbers. ``tile``: pixels along the tiles that pictures are made of; those that are made of
-        none are read by ``image_model``. Raises CortexError for a space that is not supported.
+        none are read by ``image_model``. Of each grid and picture the middle ``cells`` are seen, of each vector and each
+        key of symbols the first ``entries`` are felt. Raises CortexError for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache, words=words)
         tree, leaves = form(space)
@@ -133,14 +140,16 @@ class Senses:
             for key, leaf in leaves.items()
         ]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
-        position, modality = [], []
+        position, modality, perceived = [], [], []
         for part in parts:
             own, name = part.encoder.position.copy(), part.encoder.modality
             own[:, 0] += free.get(name, 0)
             free[name] = -(-int(own[:, 0].max(initial=0) + 1) // APART) * APART
             position.append(own)
             modality.append(np.full(len(own), MODALITIES[name], np.int8))
-        return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)), tree)
+            perceived.append(_perceived(name, part.encoder.position, cells, entries))
+        layout = Layout(np.concatenate(position), np.concatenate(modality))
+        return cls(tuple(parts), layout, tree, np.concatenate(perceived))
 
     @property
     def texts(self) -> dict[str, Array] | None:
@@ -169,6 +178,8 @@ class Senses:
             tokens, mask = (np.concatenate([getattr(s, name) for s in scenes], axis=1) for name in ("tokens", "mask"))
         else:
             tokens, mask = scenes[0].tokens, scenes[0].mask
+        if not self.open.all():
+            tokens, mask = tokens * self.open[:, None], mask & self.open
         bodies = len(mask)
         return Scene(tokens, spread(self.layout.position, bodies), spread(self.layout.modality, bodies), mask)
 
@@ -254,6 +265,13 @@ def _sense(
         if pictures(space):
             return Sense(key, shape, HubEncoder(image_model))
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
+
+
+def _perceived(modality: str, position: Array, cells: int, entries: int) -> Array:
+    """Which of the tokens at ``position`` [N, P] are perceived [N]."""
+    most = {"grid": cells, "image": cells, "vector": entries, "symbol": entries}.get(modality, len(position))
+    apart = position - (position.max(axis=0) / 2 if modality in ("grid", "image") else 0)
+    return np.argsort(np.argsort((apart**2).sum(axis=1), kind="stable"), kind="stable") < most
 
 
 def _sound(key: str | None, space: Space[Any], bands: int) -> Sense:

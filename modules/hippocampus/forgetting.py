@@ -37,7 +37,7 @@ def forgotten(
         if steps[i] <= room:
             kept[i] = True
             room -= steps[i]
-    room += (1 - reservoir) * capacity
+    room = capacity - steps[kept].sum()
     rank = salience * retention(age, 1 + 9 * salience)
     for i in np.lexsort((lot, -rank)):
         if not kept[i] and steps[i] <= room:
