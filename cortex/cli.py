@@ -21,7 +21,7 @@ from cortex.lesions import LESIONS
 FAILED, MISUSED, STOPPED = 1, 2, 130
 
 PLAN: dict[str, Any] = {
-    "lesions": tuple(LESIONS),
+    "lesions": (),
     "tasks": (),
     "seeds": 10,
     "jobs": os.cpu_count() or 1,
@@ -30,7 +30,7 @@ PLAN: dict[str, Any] = {
     "settings": (),
     "cut": ("birth", "evening", "morning"),
 }
-"""What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery."""
+"""What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery, no lesions: those foretold there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +100,7 @@ def _ablate(options: argparse.Namespace) -> None:
     """Fill the matrix of lesions and tasks, or go on with the one in its folder; show what each part is for."""
     from cortex.config import ConfigError, load
     from cortex.measure.ablation import lesion
-    from cortex.measure.battery import BATTERY, QUICK, named
+    from cortex.measure.battery import BATTERY, FORETOLD, QUICK, named
     from cortex.types import CortexError
     from cortex.view import View
 
@@ -109,7 +109,8 @@ def _ablate(options: argparse.Namespace) -> None:
     plan |= {name: given for name in plan if (given := getattr(options, name, None)) is not None}
     plan["settings"] = [*plan["settings"], *options.set]
     try:
-        lesions = dict(map(lesion, plan.pop("lesions")))
+        names = plan.pop("lesions") or FORETOLD
+        lesions = dict(map(lesion, LESIONS if list(names) == ["all"] else names))
         tasks = [named(name) for name in plan.pop("tasks") or BATTERY]
     except CortexError as error:
         raise ConfigError(str(error)) from None
@@ -202,7 +203,12 @@ def _parser() -> argparse.ArgumentParser:
         "The same command goes on where it stopped.",
         epilog="example: cortex ablate --tasks Foraging Tone my_module:Mine-v0 --lesions planner blind=planner.depth=1",
     )
-    ablate.add_argument("--lesions", nargs="+", metavar="NAME|NAME=KEY=VALUE", help="default: all of cortex.LESIONS")
+    ablate.add_argument(
+        "--lesions",
+        nargs="+",
+        metavar="all|NAME|NAME=KEY=VALUE",
+        help="all: those of cortex.LESIONS; default: those that a task was named for",
+    )
     ablate.add_argument(
         "--tasks", nargs="+", metavar="TASK|ID", help="names of the battery, or what gymnasium.make takes; default: all"
     )

@@ -59,6 +59,7 @@ def save(agent: Agent, folder: Path, **more: Any) -> None:
         "action_space": spaces.encode(agent.space),
         "day": memory.day,
         "environment": memory.environment,
+        "own": agent.own.names,
         **more,
     }
     checkpoint.save(folder, agent.weights(), state)

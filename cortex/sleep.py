@@ -14,7 +14,7 @@ import numpy as np
 from cortex.dream import dream
 from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
-from cortex.modules.hippocampus.forgetting import forgotten, retention
+from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.replay import moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
@@ -138,11 +138,11 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     memory, store, h = agent.hippocampus, agent.hippocampus.store, agent.config.hippocampus
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
-    salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
-    age = h.fading * np.array([memory.day - e.day for e in episodes], np.float64)
     steps = np.array([len(e.action) for e in episodes], np.int64)
     spared = math.ceil((1 - agent.config.sleep.prune) * max(0, int(steps.sum()) - memory.capacity))
-    gone = forgotten(salience, age, steps, memory.capacity + spared, h.reservoir, generator)
+    ranked = ByRank(h.fading, h.reservoir)
+    forgets = agent.own.forgetting or ranked
+    gone = np.asarray(forgets(episodes, memory.day, memory.capacity + spared, generator), bool)
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
@@ -150,6 +150,7 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
         store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)
+    salience, age = ranked.judge(episodes, memory.day)
     stays, situation = ~gone, np.array([e.situation for e in episodes], np.int64)
     strength = (salience * retention(age, 1 + 9 * salience))[stays]
     return {

@@ -166,7 +166,7 @@ def looks(lived: Lived) -> bool:
 
 def guarded(lived: Lived) -> bool:
     """Whether a night that does harm is undone."""
-    agent = lived.agent.lesioned("sleep.states=8")
+    agent = lived.agent.lesioned("sleep.states=80")
     before, told = {name: value.clone() for name, value in agent.weights().items()}, iter([0.9, 0.2])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sleep, "agreement", lambda *_: next(told))
@@ -221,3 +221,36 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
 
 def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
+
+
+TAUGHT = {"habit", "distil", "search_again"}
+SLEPT = TAUGHT | {"night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
+NEEDS: dict[str, set[str]] = {
+    "sight": SLEPT | {"situation", "motor"},  # a map, and all that is done with it
+    "numbers": {"motor"},  # what is held
+    "binding": {"context"},  # of which the trace is made
+    "hippocampus": SLEPT | {"change", "situation", "salience", "forgetting", "prune", "motor"},
+    "situation": {"learn_body", "body_image", "learn_world", "world_model", "choose", "dream"},  # another body in each
+    "salience": {"forgetting"},  # a lot knows no age
+    "planner": {"curiosity", "motor"},
+    "context": TAUGHT | {"motor"},
+    "night": SLEPT,
+    "learn_world": {"world_model"},
+    "learn_body": {"body_image"},
+    "search_again": TAUGHT,
+    "distil": TAUGHT,
+    "dream": {"choose"},  # so many lived states are asked for that all are chosen
+    "prune": {"salience", "forgetting"},  # which say what goes first
+}
+"""Lesion -> what else may leave no trace without the part, since it lives on what the part gives."""
+
+
+def test_every_lesion_cuts_a_part_that_leaves_a_trace() -> None:
+    assert TRACES.keys() == LESIONS.keys() and traces(life()) == LESIONS.keys()
+
+
+@pytest.mark.parametrize("name", LESIONS)
+def test_a_lesion_silences_its_part_and_no_other(name: str) -> None:
+    lost = LESIONS.keys() - traces(life(name))
+    assert name in lost, "the part is not silent"
+    assert lost <= {name} | NEEDS.get(name, set()), "other parts are silent too"

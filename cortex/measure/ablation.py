@@ -94,9 +94,9 @@ def ablate(
     Each seed and task has one life of the whole agent, ``days`` days with a night after each: it is examined in the
     last evening and the morning after, ``exam`` episodes each, and so are copies of it from which each part was just
     cut, in the evening, in the morning, or in the evening with a night of their own before the exam. Each lesion has a
-    life of its own too, lesioned from birth. ``cut`` says which of WHEN are asked for. ``settings``: overrides of all agents. ``beside``:
-    name -> ``module:maker`` of other learners, see `cortex.measure.Learner`; they live the same days. The floor of
-    tasks that state none comes from ``floor`` episodes of constant actions.
+    life of its own too, lesioned from birth. ``cut`` says which of WHEN are asked for. ``settings``: overrides of all
+    agents. ``beside``: name -> ``module:maker`` of other learners, see `cortex.measure.Learner`; they live the same
+    days. The floor of tasks that state none comes from ``floor`` episodes of constant actions.
 
     Lives are kept in ``folder``, and a call that was cut off goes on there, to the same rows; ``tell`` gets how many
     are done, and of how many. Raises CortexError for names that are no file's, settings that cannot be used, and what

@@ -8,9 +8,12 @@ overlooks keeps a chance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from cortex.types import Array
+from cortex.types import Array, Episode
 
 DECAY = 0.1542
 """d of the retention curve, the default of FSRS-6."""
@@ -44,3 +47,23 @@ def forgotten(
             kept[i] = True
             room -= steps[i]
     return ~kept
+
+
+@dataclass(frozen=True, slots=True)
+class ByRank:
+    """Forgetting by rank of salience and retention, but for a ``reservoir`` that is kept by lot; memories age by
+    ``fading`` days in a day."""
+
+    fading: float
+    reservoir: float
+
+    def __call__(self, episodes: Sequence[Episode], day: int, capacity: int, generator: np.random.Generator) -> Array:
+        """Which of ``episodes`` [n] go."""
+        salience, age = self.judge(episodes, day)
+        steps = np.array([len(e.action) for e in episodes], np.int64)
+        return forgotten(salience, age, steps, capacity, self.reservoir, generator)
+
+    def judge(self, episodes: Sequence[Episode], day: int) -> tuple[Array, Array]:
+        """Salience [n], for each step of room, and age in days [n]."""
+        salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])
+        return salience, self.fading * np.array([day - e.day for e in episodes], np.float64)

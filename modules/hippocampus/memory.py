@@ -80,8 +80,8 @@ class Hippocampus:
         discount: float,
         change: float,
         channels: int,
-        naming: int = 0,
         situations: int,
+        naming: int = 0,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.most = situations

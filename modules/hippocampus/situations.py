@@ -44,7 +44,8 @@ class Situations:
 
     def recognise(self, latent: Array, cells: Array, doubtful: Array | None = None) -> Array:
         """The situation [B] of episodes that begin with ``latent`` [B, D] and grid ``cells`` [B, n] (n may be 0); the
-        next free number where one is like none, and the first where nothing is perceived. ``doubtful`` [B, situations] bool: something else speaks against it."""
+        next free number where one is like none, and the first where nothing is perceived. ``doubtful`` [B, situations]
+        bool: something else speaks against it."""
         new = len(self.counts)
         if new == 0:
             return np.zeros(len(latent), np.int32)
