@@ -87,6 +87,11 @@ class HabitPolicy(nn.Module):
 
     def forward(self, tokens: Tensor, place: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, N, E], places [B, N], mask [B, N, 1] -> logits: policy [B, A], being best [B, A], value [B]."""
+        answer = self.answer(self.features(tokens, place, mask))
+        return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
+
+    def features(self, tokens: Tensor, place: Tensor, mask: Tensor) -> Tensor:
+        """What the answers are made of [B, DECISION]."""
         root = mask.sum(dim=1).clamp(min=1).sqrt()
         heard = functional.relu(self.read(tokens) + self.place(place)) * mask
         context = torch.cat([heard.sum(dim=1) / root**2, heard.amax(dim=1)], dim=-1)
@@ -94,8 +99,7 @@ class HabitPolicy(nn.Module):
         meant = functional.relu(heard * (1 + gain) + shift) * mask
         seen = (self.look(place).transpose(1, 2) @ meant) / root[..., None]
         pooled = torch.cat([rearrange(seen, "b l w -> b (l w)"), meant.amax(dim=1)], dim=-1)
-        answer = self.answer(functional.gelu(self.decide(pooled)))
-        return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
+        return functional.gelu(self.decide(pooled))
 
     def __call__(self, scene: Scene, latent: Array | None = None) -> Habit:
         """Answer for the scenes of B bodies. ``latent`` [B, D] is not read: the frozen tokens say more.
