@@ -83,6 +83,10 @@ def _report(options: argparse.Namespace) -> None:
     if not options.run.is_dir():
         raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
     _show(options.run)
+    if options.figures:
+        from cortex.report.five import export
+
+        print("figures: " + " ".join(map(str, export(options.run))))
 
 
 def _watch(options: argparse.Namespace) -> None:
@@ -183,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write the report of a life", description="Write the report of a life.")
     report.add_argument("run", metavar="RUN", type=Path, help="the folder= of the life")
+    report.add_argument(
+        "--figures", action="store_true", help="write its figures as PNG and SVG too, with captions, to RUN/figures"
+    )
     report.set_defaults(command=_report)
 
     watch = commands.add_parser(

@@ -92,7 +92,8 @@ def test_each_life_is_asked_for_and_scored_between_chance_and_optimum(
     def answer(cells: Mapping[str, Any], *_: Any) -> dict[str, Any]:
         asked.update(cells)
         exam = {"episodes": 8, "success": 0.6, "searched": 1.0, "steps": 2.0}
-        whole = [{"lesion": name, "when": when, **exam} for when in WHEN[1:] for name in ("whole", "planner")]
+        cut = ("evening", "morning")
+        whole = [{"lesion": name, "when": when, **exam} for when in cut for name in ("whole", "planner")]
         told = {name: {"rows": [{"lesion": name.split("-")[2], "when": "birth", **exam}]} for name in cells}
         told |= {name: {"rows": whole} for name in cells if name.endswith("whole")}
         return told | {name: {"chance": 0.2} for name in cells if name.endswith("floor")}
