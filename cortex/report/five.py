@@ -114,7 +114,7 @@ def learning(story: Story) -> Told | None:
 BARS = (
     ("evening", "whole", DAY, "in the evening, with memory and search"),
     ("morning", "habit", NIGHT, "next morning, by the weights alone"),
-    ("morning", "no_night", CONTROL, "the same without any night"),
+    ("morning", "no_night", CONTROL, "without any night"),
     ("morning", "shuffled", "#b9bdc7", "after shuffled targets"),
 )
 """When and what was examined, its colour and its words."""
@@ -258,7 +258,7 @@ def slept(story: Story) -> Told | None:
             if night.agreement_before is not None:
                 axes.bar(place - 0.18, night.agreement_before, 0.32, color="white", edgecolor=NIGHT, linewidth=1.4)
             axes.bar(place + 0.18, night.agreement_after, 0.34, color=NIGHT, alpha=0.3 if night.rolled_back else 1)
-            words = [f"{night.updates:,} updates", f"{night.seconds:.0f} s"] + ["undone"] * night.rolled_back
+            words = [f"{night.seconds:.0f} s"] + ["undone"] * night.rolled_back
             axes.text(place, 1.11, ", ".join(words), ha="center", va="center", color=MUTED, fontsize=8.5)
         axes.bar(np.nan, np.nan, color="white", edgecolor=NIGHT, linewidth=1.4, label="before the night")
         axes.bar(np.nan, np.nan, color=NIGHT, label="after it")
@@ -304,7 +304,7 @@ def _told(
 
 def _key(axes: Axes, columns: int = 3) -> None:
     """The legend, below what it explains."""
-    tall = axes.get_position().height * axes.figure.get_figheight()
+    tall = axes.bbox.height / axes.figure.dpi
     at = (0, -0.24 / tall)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=at, ncols=columns, fontsize=8.5, borderaxespad=0)
 
