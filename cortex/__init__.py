@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cortex.config import load as load_config
     from cortex.language import say as say
     from cortex.lesions import LESIONS as LESIONS
+    from cortex.own import Own as Own
     from cortex.types import CortexError as CortexError
 
 __version__ = "0.1.0"
@@ -22,11 +23,12 @@ _HOMES = {
     "Config": ("cortex.config", "Config"),
     "CortexError": ("cortex.types", "CortexError"),
     "LESIONS": ("cortex.lesions", "LESIONS"),
+    "Own": ("cortex.own", "Own"),
     "load_config": ("cortex.config", "load"),
     "say": ("cortex.language", "say"),
 }
 
-__all__ = ["LESIONS", "Agent", "Config", "CortexError", "load_config", "say"]
+__all__ = ["LESIONS", "Agent", "Config", "CortexError", "Own", "load_config", "say"]
 
 register()
 del register

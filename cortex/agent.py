@@ -26,6 +26,7 @@ from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.modules.threads import one_thread
 from cortex.modules.world_model import WorldModel
+from cortex.own import Own
 from cortex.replay import relearn, relearn_worlds
 from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, either, take
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from cortex.envs.make import Environment
 
 LEAD = 0.9
-"""Confidence from which the habit goes before a search that knows of nothing that pays."""
+"""Share of the confidence to be trusted with, from which the habit goes before a search that knows nothing that pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Agent:
     motor: Motor
     space: Any  # gymnasium action space of one body
     observation_space: Any
+    own: Own = field(default_factory=Own)  # what its user made of it
     bodies: Any = None  # the vector environment that it learns in, where it has one
     generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))  # for `predict` alone
 
@@ -217,7 +219,7 @@ class Agent:
         model = self.imagination.model(whole, situation[rows])
         tree = Tree(model, rows, [])
         # Where search knows of nothing that pays, a habit that was slept on and is sure of itself knows better.
-        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= LEAD))[rows]
+        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= LEAD * self.config.habit.trust))[rows]
         found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads)
         return planner.put(plan, found, rows), tree
 
@@ -233,7 +235,9 @@ class Agent:
         where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing, or ``yields`` [B] and
         finds nothing that pays. ``layers`` is given those of a best-first tree."""
         settings, (bodies, actions) = self.config.planner, prior.shape
-        if isinstance(model, WholeModel) and latent.fits(model):
+        if simulations > 0 and self.own.planner is not None:
+            return self.own.planner(model, prior, simulations)
+        if simulations > 0 and isinstance(model, WholeModel) and latent.fits(model):
             return latent.search(model, self.habit, simulations, settings.discount)
         return planner.search(
             model,
@@ -252,16 +256,16 @@ class Agent:
     # The public face; see cortex.face
 
     @classmethod
-    def make(cls, env: Environment, *overrides: str, seed: int = 0) -> Agent:
+    def make(cls, env: Environment, *overrides: str, seed: int = 0, own: Own | None = None) -> Agent:
         """A newborn agent for an environment: an id, a gymnasium environment, a maker of them or a vector of them.
 
         An id or a maker gives it ``life.bodies`` bodies, an environment one. ``overrides`` are block names and
-        ``section.key=value`` lines. Raises CortexError for spaces that are not supported, ids that are not known and
-        settings that cannot be used.
+        ``section.key=value`` lines, ``own`` are parts of your own in the place of ours. Raises CortexError for spaces
+        that are not supported, ids that are not known and settings that cannot be used.
         """
         from cortex import face
 
-        return face.make(env, *overrides, seed=seed)
+        return face.make(env, *overrides, seed=seed, own=own)
 
     def learn(
         self,
@@ -317,14 +321,15 @@ class Agent:
         face.save(self, folder)
 
     @classmethod
-    def load(cls, folder: str | Path, env: Environment | None = None) -> Agent:
-        """The agent that `save` or ``cortex live`` left in a folder. ``env`` is needed to learn on; no code is run.
+    def load(cls, folder: str | Path, env: Environment | None = None, own: Own | None = None) -> Agent:
+        """The agent that `save` or ``cortex live`` left in a folder. ``env`` is needed to learn on. No code is run:
+        what it had of your ``own`` is given again.
 
         Raises CortexError for a folder that holds none, for damaged files, and for an environment of other spaces.
         """
         from cortex import face
 
-        return face.load_agent(folder, env)
+        return face.load_agent(folder, env, own)
 
     def lesioned(self, *names: str) -> Agent:
         """Another agent with the lesions ``names`` of `cortex.LESIONS`, which shares this one's weights and codebook.

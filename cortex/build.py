@@ -16,18 +16,25 @@ from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Codec, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.modules.world_model import WorldModel
+from cortex.own import Own
 from cortex.store.rows import Rows
 from cortex.types import MODALITIES
 
 
 def build(
-    config: Config, observation_space: Any, action_space: Any, rows: Rows | None = None, like: Agent | None = None
+    config: Config,
+    observation_space: Any,
+    action_space: Any,
+    rows: Rows | None = None,
+    like: Agent | None = None,
+    own: Own | None = None,
 ) -> Agent:
     """Make the agent for the spaces of one body. ``rows``: where its memories are kept; in memory alone without.
 
     ``like``: an agent for the same spaces whose senses, codebook and networks the new one shares, and its hippocampus
-    too where the capacity is the same and no ``rows`` are given.
+    too where it is set alike and no ``rows`` are given; and what it has of its user's ``own``, if none is given.
     """
+    own = own or (like.own if like else Own())
     codec = Codec(action_space)
     actions = codec.actions
     e = config.encoders
@@ -43,6 +50,9 @@ def build(
             bands=e.bands,
             tile=e.tile,
             words=e.words,
+            cells=e.cells,
+            entries=e.entries,
+            own=own.encoders,
         )
     )
     memories = Rows(None) if rows is None else rows
@@ -68,8 +78,9 @@ def build(
         change=h.change,
         channels=senses.channels,
         naming=h.naming,
+        situations=h.situations,
     )
-    if like and rows is None and like.hippocampus.capacity == h.capacity:
+    if like and rows is None and (like.config.hippocampus, like.config.multimodal) == (h, config.multimodal):
         hippocampus = like.hippocampus
     grid = bool((senses.layout.modality == MODALITIES["grid"]).any())
     words = int((senses.layout.modality == MODALITIES["text"]).sum())
@@ -96,7 +107,7 @@ def build(
         frontier=p.frontier,
         trust=w.trust,
     )
-    motor = Motor(codec, config.motor.temperature, p.depth)
+    motor = Motor(codec, config.motor.temperature, min(p.depth, 1 + config.motor.length))
     return Agent(
         config,
         senses,
@@ -110,4 +121,5 @@ def build(
         motor,
         action_space,
         observation_space,
+        own,
     )

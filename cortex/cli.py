@@ -21,15 +21,16 @@ from cortex.lesions import LESIONS
 FAILED, MISUSED, STOPPED = 1, 2, 130
 
 PLAN: dict[str, Any] = {
-    "lesions": tuple(LESIONS),
+    "lesions": (),
     "tasks": (),
     "seeds": 10,
     "jobs": os.cpu_count() or 1,
     "days": 1,
     "exam": 40,
     "settings": (),
+    "cut": ("birth", "evening", "morning"),
 }
-"""What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery."""
+"""What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery, no lesions: those foretold there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +83,10 @@ def _report(options: argparse.Namespace) -> None:
     if not options.run.is_dir():
         raise ConfigError(f"there is no folder '{options.run}'; give the folder= of a life")
     _show(options.run)
+    if options.figures:
+        from cortex.report.five import export
+
+        print("figures: " + " ".join(map(str, export(options.run))))
 
 
 def _watch(options: argparse.Namespace) -> None:
@@ -99,7 +104,7 @@ def _ablate(options: argparse.Namespace) -> None:
     """Fill the matrix of lesions and tasks, or go on with the one in its folder; show what each part is for."""
     from cortex.config import ConfigError, load
     from cortex.measure.ablation import lesion
-    from cortex.measure.battery import BATTERY, QUICK, named
+    from cortex.measure.battery import BATTERY, FORETOLD, QUICK, named
     from cortex.types import CortexError
     from cortex.view import View
 
@@ -108,7 +113,8 @@ def _ablate(options: argparse.Namespace) -> None:
     plan |= {name: given for name in plan if (given := getattr(options, name, None)) is not None}
     plan["settings"] = [*plan["settings"], *options.set]
     try:
-        lesions = dict(map(lesion, plan.pop("lesions")))
+        names = plan.pop("lesions") or FORETOLD
+        lesions = dict(map(lesion, LESIONS if list(names) == ["all"] else names))
         tasks = [named(name) for name in plan.pop("tasks") or BATTERY]
     except CortexError as error:
         raise ConfigError(str(error)) from None
@@ -181,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="write the report of a life", description="Write the report of a life.")
     report.add_argument("run", metavar="RUN", type=Path, help="the folder= of the life")
+    report.add_argument(
+        "--figures", action="store_true", help="write its figures as PNG and SVG too, with captions, to RUN/figures"
+    )
     report.set_defaults(command=_report)
 
     watch = commands.add_parser(
@@ -201,7 +210,12 @@ def _parser() -> argparse.ArgumentParser:
         "The same command goes on where it stopped.",
         epilog="example: cortex ablate --tasks Foraging Tone my_module:Mine-v0 --lesions planner blind=planner.depth=1",
     )
-    ablate.add_argument("--lesions", nargs="+", metavar="NAME|NAME=KEY=VALUE", help="default: all of cortex.LESIONS")
+    ablate.add_argument(
+        "--lesions",
+        nargs="+",
+        metavar="all|NAME|NAME=KEY=VALUE",
+        help="all: those of cortex.LESIONS; default: those that a task was named for",
+    )
     ablate.add_argument(
         "--tasks", nargs="+", metavar="TASK|ID", help="names of the battery, or what gymnasium.make takes; default: all"
     )
@@ -209,6 +223,13 @@ def _parser() -> argparse.ArgumentParser:
     ablate.add_argument("--jobs", type=_count, help="processes (default: as many as processors)")
     ablate.add_argument("--days", type=_count, help="days of a life, each with a night (default: 1)")
     ablate.add_argument("--exam", type=_count, help="episodes of an exam (default: 40)")
+    ablate.add_argument(
+        "--cut",
+        nargs="+",
+        choices=("birth", "evening", "night", "morning"),
+        help="when: from birth; in a grown agent, with an exam that evening; the same, with an exam after the night; "
+        "after that night (default: birth evening morning)",
+    )
     ablate.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], help="settings of all agents")
     ablate.add_argument(
         "--beside", nargs="+", metavar="NAME=MODULE:MAKER", default=[], help="other learners that live the same days"

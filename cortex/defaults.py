@@ -26,6 +26,10 @@ class Encoders:
         "small", "encoder of pictures without tiles: small (packaged), or a CLIP, SigLIP or DINOv2 by hub id or folder"
     )
     words: int = setting(1000, "words of a sentence that are read; 0 = none", least=0)
+    cells: int = setting(
+        10_000, "cells of a grid and patches of a picture that are seen, those in the middle first; 0 = blind", least=0
+    )
+    entries: int = setting(10_000, "entries of vectors and symbols that are felt; 0 = none", least=0)
     sound: list[str] = setting([], "keys of the observation that are heard; . = one without keys")
     tile: int = setting(
         -1, "pixels along a tile of a picture; 0 = made of no tiles, -1 = found by a first look around", least=-1
@@ -37,7 +41,7 @@ class Encoders:
 class Multimodal:
     """What binds the senses."""
 
-    width: int = setting(64, "width of the latent", least=1)
+    width: int = setting(64, "width of the latent; 0 = the senses are not bound to one", least=0)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Hippocampus:
 
     capacity: int = setting(200_000, "steps kept; 0 = no memory", least=0)
     recall: int = setting(8, "memories recalled for a cue", least=1)
+    situations: int = setting(10_000, "situations told apart from the first; 0 = all are one", least=0)
     reservoir: float = setting(0.2, "share of the capacity kept regardless of salience", least=0, most=1)
+    fading: float = setting(1.0, "days by which a memory ages in a day; 0 = it does not fade", least=0)
     change: float = setting(3.0, "prior odds that what comes out otherwise has changed; 0 = all is chance", least=0)
     naming: int = setting(
         0, "missions that must have paid before words are taken to name things; 0 = each mission is a symbol", least=0
@@ -112,6 +118,7 @@ class Motor:
     """From plan to command."""
 
     temperature: float = setting(1.0, "1 = draws from the plan; 0 = always the best action", least=0)
+    length: int = setting(1000, "actions of a plan done without searching again, after its first; 0 = none", least=0)
 
 
 @dataclass(frozen=True)
@@ -122,14 +129,20 @@ class Sleep:
     batch: int = setting(64, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
     states: int = setting(16000, "states searched again", least=0)
+    balance: float = setting(
+        1.0, "share of them chosen alike from today and before, and from all situations; 0 = by lot", least=0, most=1
+    )
+    search: float = setting(1.0, "nodes for each, as a share of planner.simulations; 0 = none is searched", least=0)
+    distil: float = setting(1.0, "share of the updates made of the habit; 0 = it learns nothing", least=0, most=1)
     dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)
     sure: float = setting(0.9, "confidence from which the habit teaches itself what it knew; above 1 = never", least=0)
     probe: float = setting(0.1, "share of the states kept aside to judge the night", least=0, most=1)
     guard: float = setting(
         0.05, "largest loss of agreement before the night is rolled back; 1 = never", least=0, most=1
     )
-    world_model_steps: int = setting(500, "updates of the world model a night", least=0)
-    body_steps: int = setting(500, "updates of the body image a night", least=0)
+    world_model_steps: int = setting(500, "updates of the world model a night; 0 = none", least=0)
+    body_steps: int = setting(500, "updates of the body image a night; 0 = none", least=0)
+    prune: float = setting(1.0, "share of what exceeds the capacity that is forgotten; 0 = nothing", least=0, most=1)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from cortex.config import Config, from_yaml, load, settings_of
 from cortex.day import Bodies, Ended, live_day
 from cortex.envs.make import Environment, make_vector
 from cortex.looks import look
+from cortex.own import Own
 from cortex.store import checkpoint, files, spaces
 from cortex.types import Array, CortexError
 from cortex.view import View
@@ -25,12 +26,12 @@ RECENT = 50
 """Episodes behind the score that the progress bar shows."""
 
 
-def make(env: Environment, *overrides: str, seed: int = 0) -> Agent:
+def make(env: Environment, *overrides: str, seed: int = 0, own: Own | None = None) -> Agent:
     """A newborn agent for ``env``, with its memory in RAM. Its bodies begin in all layouts: no exam needs some kept."""
     config = load(*overrides, {"seed": seed})
     bodies = _bodies(env, config)
     config = look(config, bodies)
-    agent = build(config, bodies.single_observation_space, bodies.single_action_space)
+    agent = build(config, bodies.single_observation_space, bodies.single_action_space, own=own)
     agent.hippocampus.day = 1
     return replace(embody(agent, bodies), generator=np.random.default_rng(seed))
 
@@ -148,32 +149,38 @@ def save(agent: Agent, folder: str | Path) -> None:
     keep.rows_of(agent).snapshot(folder / keep.MEMORY)
 
 
-def load_agent(folder: str | Path, env: Environment | None = None) -> Agent:
+def load_agent(folder: str | Path, env: Environment | None = None, own: Own | None = None) -> Agent:
     """The agent of a folder that ``save`` or a life wrote, with its memory in RAM; ``env`` gives it bodies."""
     folder = Path(folder)
     if not (folder / keep.CONFIG).is_file():
         raise CortexError(f"{folder} holds no {keep.CONFIG}; give a folder that Agent.save or `cortex live` wrote")
     config, found = from_yaml(folder / keep.CONFIG), checkpoint.load(folder)
+    given, had = Own().names if own is None else own.names, list(found.state.get("own", []))
+    if given != had:
+        raise CortexError(
+            f"{folder} holds an agent with own={had}, and own={given} was given; give what it was made with"
+        )
     kept = keep.rows_in(folder)
     rows = keep.twin(kept)
     kept.close()
     seen, done = (spaces.decode(found.state.get(f"{name}_space")) for name in ("observation", "action"))
-    agent = build(config, seen, done, rows=rows)
+    agent = build(config, seen, done, rows=rows, own=own)
     keep.restore(agent, found)
     if env is None:
         return agent
     return embody(agent, _bodies(env, config))
 
 
-def lesioned(agent: Agent, *names: str) -> Agent:
+def lesioned(agent: Agent, *names: str, apart: bool = False) -> Agent:
     """Another agent that shares senses, codebook, weights and, unless that is what is cut, memory; a name with ``=`` in
-    it is an override line."""
+    it is an override line. ``apart``: it has a copy of the memory to live on with."""
     lines, known = [name for name in names if "=" in name], [name for name in names if "=" not in name]
     config = load(settings_of(agent.config), *lines, {"lesion": [*agent.config.lesion, *known]})
     memory, h = agent.hippocampus, config.hippocampus
     # Statistics are kept as the settings say: under others they are counted again, from a copy of the rows.
-    anew = h.capacity > 0 and h != agent.config.hippocampus
-    rows = keep.twin(keep.rows_of(agent)) if anew else None
+    alike = (h, config.multimodal) == (agent.config.hippocampus, agent.config.multimodal)
+    anew = h.capacity > 0 and (apart or not alike)
+    rows = keep.twin(keep.rows_of(agent), h.situations) if anew else None
     other = build(config, agent.observation_space, agent.space, rows=rows, like=agent)
     other.hippocampus.day, other.hippocampus.environment = memory.day, memory.environment
     if anew:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def save(agent: Agent, folder: Path, **more: Any) -> None:
         "action_space": spaces.encode(agent.space),
         "day": memory.day,
         "environment": memory.environment,
+        "own": agent.own.names,
         **more,
     }
     checkpoint.save(folder, agent.weights(), state)
@@ -80,13 +82,15 @@ def restore(agent: Agent, found: Checkpoint) -> None:
     awaken(agent)
 
 
-def twin(rows: Rows) -> Rows:
-    """The same memories in RAM, to be changed without changing the original."""
+def twin(rows: Rows, situations: int = 2**31) -> Rows:
+    """The same memories in RAM, to be changed without changing the original; ``situations`` of them are told apart from
+    the first."""
     copy = Rows(None, commit_every=2**62)
     copy.put_tokens(1, rows.tokens()[1:])
     copy.put("words", rows.get("words", {}))
     for number in rows.episodes():
-        copy.add(rows.read(number))
+        episode = rows.read(number)
+        copy.add(replace(episode, situation=min(episode.situation, situations)))
     return copy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from cortex.defaults import Sleep as Settings
 from cortex.dream import dream
 from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
-from cortex.modules.hippocampus.forgetting import forgotten, retention
+from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.replay import moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
@@ -137,15 +138,14 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     Returns how many steps of this day's memory were ``forgotten`` and are ``kept``, these ``by_situation`` and by
     ``strength``. Pruned twice, it has forgotten no more.
     """
-    memory, store = agent.hippocampus, agent.hippocampus.store
+    memory, store, h = agent.hippocampus, agent.hippocampus.store, agent.config.hippocampus
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
-    salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])  # for each step of room
-    age = np.array([memory.day - e.day for e in episodes], np.float64)
-    steps = np.array([len(e.action) for e in episodes])
-    situation = np.array([e.situation for e in episodes], np.int64)
-    share = agent.config.hippocampus.reservoir
-    gone = forgotten(salience, age, steps, situation, memory.capacity, share, generator)
+    steps = np.array([len(e.action) for e in episodes], np.int64)
+    spared = math.ceil((1 - agent.config.sleep.prune) * max(0, int(steps.sum()) - memory.capacity))
+    ranked = ByRank(h.fading, h.reservoir)
+    forgets = agent.own.forgetting or ranked
+    gone = np.asarray(forgets(episodes, memory.day, memory.capacity + spared, generator), bool)
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
@@ -153,7 +153,8 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
         store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)
-    stays = ~gone
+    salience, age = ranked.judge(episodes, memory.day)
+    stays, situation = ~gone, np.array([e.situation for e in episodes], np.int64)
     strength = (salience * retention(age, 1 + 9 * salience))[stays]
     return {
         "forgotten": lost,
@@ -243,8 +244,8 @@ def transitions(
 
 
 def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> list[Remembered]:
-    """States to search again, those of one situation together: half of them today's, half older, balanced by situation;
-    whole episodes are kept for the probe."""
+    """States to search again, those of one situation together: half of them today's, half older, balanced by situation
+    as far as ``sleep.balance`` says; whole episodes are kept for the probe."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
@@ -257,6 +258,7 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
             rows = part & (situation == group)
             chance[rows] = 1 / len(groups) / steps[rows].sum()  # of each step
     chance *= wanted / max(1e-9, (chance * steps).sum())
+    chance = settings.balance * chance + (1 - settings.balance) * wanted / max(1.0, steps.sum())
     aside = generator.random(len(episodes)) < settings.probe
     chosen = []
     for m in moments(agent, episodes):
@@ -298,7 +300,8 @@ def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
     steps = np.array([len(group.old) for group in chosen])
     fit_to_dream = np.array([group.state.place is not None for group in chosen])
     rivals = np.where(today, today.sum(), (~today).sum()) * len(set(today.tolist()))
-    wanted = settings.states / rivals / steps - 1
+    balanced, by_lot = settings.states / rivals / steps, settings.states / steps.sum()
+    wanted = settings.balance * balanced + (1 - settings.balance) * by_lot - 1
     return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
 
@@ -307,7 +310,8 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     actions, bodies = agent.motor.actions, len(chosen.old)
     even = np.full((bodies, actions), 1 / actions, np.float32)
     model = agent.imagination.calm().model(chosen.state, chosen.situation)
-    plan = agent.search(model, even, max(1, agent.config.planner.simulations))
+    nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
+    plan = agent.search(model, even, nodes)
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     scene, where = chosen.state.scene, (chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed)
     # There, too little may be left to search in: what the cortex is sure of teaches itself (pseudo-rehearsal, Robins
@@ -331,24 +335,24 @@ def distil(
 ) -> None:
     """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
     yet. ``drawn`` is given the rows of each update, among those that can be learned."""
-    rows = np.flatnonzero(lessons.found & ~lessons.probe)
-    if len(rows) == 0:
+    rows, sleep = np.flatnonzero(lessons.found & ~lessons.probe), agent.config.sleep
+    steps = round(sleep.distil * sleep.steps)
+    if len(rows) == 0 or steps == 0:
         return
     learn = take(lessons, rows)
-    sleep = agent.config.sleep
     mass = _mass(agent, learn)
     weight = np.where(learn.old, 0.3 + 0.7 * 4 * mass * (1 - mass), 1.0).astype(np.float32)
     if shuffled:
         order = generator.permutation(len(rows))
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
-    tell = None if progress is None else lambda update, losses: progress("habit", update + 1, sleep.steps, losses)
+    tell = None if progress is None else lambda update, losses: progress("habit", update + 1, steps, losses)
     losses = habit.fit(
         agent.habit,
         learn.scene,
         learn.targets,
         learn.value,
         weight,
-        sleep.steps,
+        steps,
         sleep.batch,
         sleep.learning_rate,
         generator,
@@ -358,7 +362,7 @@ def distil(
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)
     report.losses |= {f"habit.{name}": value for name, value in losses.items()}
-    report.updates += sleep.steps
+    report.updates += steps
 
 
 def agreement(agent: Agent, lessons: Lessons) -> float:

@@ -332,3 +332,22 @@ class Episode:
     day: int
     environment: int  # bookkeeping for scores; the agent never reads it
     body: int
+
+
+class Planner(Protocol):
+    """The slow system: what is best to do in the present of B bodies, found in imagination."""
+
+    def __call__(self, model: Any, prior: Array, simulations: int) -> Plan:
+        """``model`` imagines: its ``roots()`` are the present of the bodies, ``expand(nodes)`` is what every action
+        leads to, ``pick(children, rows)`` goes on from there; see `cortex.modules.planner`. ``prior`` [B, A] is what
+        the habit would do; up to ``simulations`` nodes a body may be expanded."""
+        ...
+
+
+class Forgetting(Protocol):
+    """The rule by which memories go."""
+
+    def __call__(self, episodes: Sequence[Episode], day: int, capacity: int, generator: np.random.Generator) -> Array:
+        """Which of ``episodes`` [n] go on the morning after ``day``, so that ``capacity`` steps at most stay: [n] bool.
+        What it leaves over the capacity stays."""
+        ...

@@ -92,7 +92,8 @@ def test_each_life_is_asked_for_and_scored_between_chance_and_optimum(
     def answer(cells: Mapping[str, Any], *_: Any) -> dict[str, Any]:
         asked.update(cells)
         exam = {"episodes": 8, "success": 0.6, "searched": 1.0, "steps": 2.0}
-        whole = [{"lesion": name, "when": when, **exam} for when in WHEN[1:] for name in ("whole", "planner")]
+        cut = ("evening", "morning")
+        whole = [{"lesion": name, "when": when, **exam} for when in cut for name in ("whole", "planner")]
         told = {name: {"rows": [{"lesion": name.split("-")[2], "when": "birth", **exam}]} for name in cells}
         told |= {name: {"rows": whole} for name in cells if name.endswith("whole")}
         return told | {name: {"chance": 0.2} for name in cells if name.endswith("floor")}
@@ -101,7 +102,8 @@ def test_each_life_is_asked_for_and_scored_between_chance_and_optimum(
     lines = {"planner": "planner.simulations=0", "night": "sleep.steps=0"}
     found = ablate(tmp_path, TASKS[:2], lines, seeds=2, beside={"other": "a:b"})
     assert len(asked) == 2 * 2 * 4 + 2, "constant actions are tried once for each task"
-    assert asked["A-1-whole"]["later"] == {"planner": "planner.simulations=0"}
+    waking = {"planner": "planner.simulations=0"}
+    assert asked["A-1-whole"]["later"] == {"evening": waking, "morning": waking}, "a night is slept with all its parts"
     assert asked["B-0-night"]["born"] == ["night", "sleep.steps=0"] and asked["B-0-other"]["learner"] == [
         "other",
         "a:b",
@@ -115,21 +117,30 @@ def test_each_life_is_asked_for_and_scored_between_chance_and_optimum(
     ]
     read = list(csv.DictReader(write_csv(found).splitlines()))
     assert len(read) == len(found) and float(read[0]["score"]) == 0.5
+    asked.clear()
+    ablate(tmp_path, TASKS[:2], lines, seeds=1, cut=("night",))
+    assert set(asked) == {"A-0-whole", "A-0-floor", "B-0-whole", "B-0-floor"}, "nobody is born without a part"
+    assert asked["A-0-whole"]["later"] == {"night": lines}, "nights can be slept without one of theirs"
     with pytest.raises(CortexError, match="'a/b' needs a name of its own"):
         ablate(tmp_path, TASKS[:1], {"a/b": "sleep.steps=0"})
 
 
 def test_a_life_loses_what_was_cut() -> None:
-    """Food is found again by a grown agent, and by one whose memory is cleared only by chance."""
+    """Food is found again by a grown agent, and by one whose memory is cleared only by chance; and a night that another
+    one slept leaves the agent as it was."""
     task = asdict(replace(BATTERY["Foraging"], settings=("sleep.steps=1", "sleep.world_model_steps=1")))
     shared = {"task": task, "seed": 0, "days": 1, "exam": 24, "settings": []}
-    told = live({**shared, "later": {"hippocampus": "hippocampus.capacity=0"}})
-    evening = {row["lesion"]: row["success"] for row in told["rows"] if row["when"] == "evening"}
+    cut = {"hippocampus": "hippocampus.capacity=0"}
+    told = live({**shared, "later": {"evening": cut, "night": cut, "morning": {}}})
+    evening, night, morning = (
+        {row["lesion"]: row["success"] for row in told["rows"] if row["when"] == when} for when in WHEN[1:]
+    )
     assert evening["whole"] >= 0.9 and evening["hippocampus"] <= 0.5
+    assert morning["whole"] >= 0.9 and night["hippocampus"] <= 0.5 and set(morning) == {"whole"}
     (born,) = live({**shared, "born": ["hippocampus", "hippocampus.capacity=0"]})["rows"]
     assert born["when"] == "birth" and born["success"] <= 0.5
-    again = live({**shared, "later": {"hippocampus": "hippocampus.capacity=0"}})
-    assert again == told, "a life is lived again as it was"
+    again = live({**shared, "later": {"evening": cut}})["rows"]
+    assert again == [row for row in told["rows"] if row["when"] != "night"], "a life is lived again as it was"
 
 
 OWN = """
@@ -159,7 +170,8 @@ def test_an_environment_and_a_learner_of_the_users_own(tmp_path: Path, monkeypat
     task = replace(named("doors:Door-v0"), steps=200, held_out=0.0, settings=("sleep.steps=1",))
     assert task.name == "Door-v0"
     shared = {"task": asdict(task), "seed": 0, "days": 1, "exam": 10, "settings": []}
-    told = live({**shared, "later": {"mine": "planner.depth=2"}})
+    mine = {"mine": "planner.depth=2"}
+    told = live({**shared, "later": {"evening": mine, "morning": mine}})
     assert [row["lesion"] for row in told["rows"]] == ["whole", "mine"] * 2
     floor = live({"task": shared["task"], "seed": 0, "floor": 400})
     assert floor["chance"] > 0.8, "always the third action: a constant wins"
@@ -203,7 +215,7 @@ def test_the_picture_names_everything(tmp_path: Path) -> None:
     assert [path.suffix for path in paths] == [".png", ".svg"] and all(path.stat().st_size > 1000 for path in paths)
     text = paths[1].read_text()
     assert all(f">{word}<" in text for word in ("eye", "ear", "whole agent", *"ABCDE"))
-    assert "cut from birth" in text and "evening before" not in text
+    assert "cut from birth" in text and "evening" not in text
 
 
 @pytest.mark.slow

@@ -173,7 +173,7 @@ def test_the_page_holds_everything_and_asks_for_nothing(run: Path) -> None:
     assert not [a for _, a in page.elements if any(n in a for n in ("src", "onload")) or "//" in str(a.get("href"))]
     assert not re.findall(r"url\((?!#)|@import", text)
     pictures = [attributes for tag, attributes in page.elements if tag == "svg"]
-    assert len(pictures) == 3 + 3 + 2 + 2 + 2 + 1
+    assert len(pictures) == 5 + 3 + 3 + 2 + 2 + 2 + 1
     assert all(picture.get("role") == "img" and len(picture.get("aria-label") or "") > 30 for picture in pictures)
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -312,3 +312,39 @@ assert "torch" not in sys.modules and "matplotlib.pyplot" not in sys.modules
 
 def test_equal_runs_make_equal_pages(run: Path) -> None:
     assert (run / "report.html").read_text() == write(run).read_text()
+
+
+def test_five_figures_tell_the_story_in_plain_words(run: Path, tmp_path: Path) -> None:
+    from cortex.report.five import export, five
+
+    told = {one.name: one.caption for one in five(read(run))}
+    assert list(told) == ["learning", "kept", "forgetting", "cost", "night"]
+    assert "No weight changed by day" in told["learning"] and "95% interval" in told["kept"]
+    assert "94% in the evening" in told["kept"] and "90% next morning" in told["kept"]
+    assert "by 0 points on average" in told["forgetting"] and "from 40% to 92%" in told["night"]
+    words = Page((run / "report.html").read_text()).text
+    assert all(caption in words for caption in told.values())
+    paths = export(live(tmp_path, story()))
+    assert sorted(path.suffix for path in paths) == [".png"] * 5 + [".svg"] * 5 + [".txt"]
+    assert all(path.stat().st_size > 3000 for path in paths[:-1])
+    assert "Figure 3 (forgetting). " in paths[-1].read_text()
+
+
+def test_what_was_lost_is_told_as_lost(tmp_path: Path) -> None:
+    from cortex.report.five import five
+
+    told = story()
+    for line in told:
+        if (line.get("arm"), line.get("when"), line.get("day")) == ("habit", "morning", 3):
+            line |= {"success": 0.1, "score": 0.0}
+    captions = {one.name: one.caption for one in five(read(live(tmp_path, told)))}
+    assert "by 68 points on average" in captions["forgetting"] and "10% next morning" in captions["kept"]
+
+
+@pytest.mark.parametrize("event", ["constant", "day", "exam", "night"])
+def test_a_figure_that_cannot_be_drawn_is_left_out(tmp_path: Path, event: str) -> None:
+    from cortex.report.five import five
+
+    names = [one.name for one in five(read(live(tmp_path, [e for e in story(days=1) if e["event"] != event])))]
+    gone = {"exam": {"kept", "forgetting"}, "night": {"night"}}.get(event, set())
+    assert set(names) == {"learning", "kept", "forgetting", "cost", "night"} - gone

@@ -11,6 +11,7 @@ import importlib
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex.lesions import LESIONS
-from cortex.measure.battery import WHEN, AblationTask
+from cortex.measure.battery import CUT, WHEN, AblationTask
 from cortex.measure.cells import fill
 from cortex.measure.constant import best_constant
 from cortex.types import CortexError
@@ -37,7 +38,7 @@ NAME = re.compile(r"[\w.-]+")
 """What files can be called."""
 
 NIGHTLY = "sleep."
-"""Lesions of the night begin so; they can be made from birth alone."""
+"""Lesions of the night begin so; they are made before one."""
 
 BODIES = 8
 """Bodies, by day and in the exam."""
@@ -84,6 +85,7 @@ def ablate(
     exam: int = 40,
     floor: int = 400,
     settings: Sequence[str] = (),
+    cut: Sequence[str] = CUT,
     beside: Mapping[str, str] | None = None,
     tell: Callable[[int, int], object] | None = None,
 ) -> list[Row]:
@@ -91,9 +93,10 @@ def ablate(
 
     Each seed and task has one life of the whole agent, ``days`` days with a night after each: it is examined in the
     last evening and the morning after, ``exam`` episodes each, and so are copies of it from which each part was just
-    cut. Each lesion has a life of its own too, lesioned from birth. ``settings``: overrides of all agents. ``beside``:
-    name -> ``module:maker`` of other learners, see `cortex.measure.Learner`; they live the same days. The floor of
-    tasks that state none comes from ``floor`` episodes of constant actions.
+    cut, in the evening, in the morning, or in the evening with a night of their own before the exam. Each lesion has a
+    life of its own too, lesioned from birth. ``cut`` says which of WHEN are asked for. ``settings``: overrides of all
+    agents. ``beside``: name -> ``module:maker`` of other learners, see `cortex.measure.Learner`; they live the same
+    days. The floor of tasks that state none comes from ``floor`` episodes of constant actions.
 
     Lives are kept in ``folder``, and a call that was cut off goes on there, to the same rows; ``tell`` gets how many
     are done, and of how many. Raises CortexError for names that are no file's, settings that cannot be used, and what
@@ -104,13 +107,14 @@ def ablate(
     for kind, names in (("task", [task.name for task in tasks]), ("lesion or learner", [*arms, FLOOR])):
         if wrong := [name for name in names if not NAME.fullmatch(name) or names.count(name) > 1]:
             raise CortexError(f"the {kind} {wrong[0]!r} needs a name of its own, of letters, digits, '.', '_' and '-'")
-    later = {name: line for name, line in lesions.items() if not line.startswith(NIGHTLY)}
+    waking = {name: line for name, line in lesions.items() if not line.startswith(NIGHTLY)}
+    later = {when: lesions if when == "night" else waking for when in WHEN[1:] if when in cut}
     lives: dict[str, dict[str, Any]] = {}
     for seed in range(seeds):
         for task in tasks:
             shared = {"task": asdict(task), "seed": seed, "days": days, "exam": exam, "settings": list(settings)}
             own: dict[str, dict[str, Any]] = {WHOLE: {"later": later}}
-            own |= {name: {"born": [name, line]} for name, line in lesions.items()}
+            own |= {name: {"born": [name, line]} for name, line in lesions.items() if "birth" in cut}
             own |= {name: {"learner": [name, maker]} for name, maker in others.items()}
             lives |= {f"{task.name}-{seed}-{name}": {**shared, **more} for name, more in own.items()}
             if task.chance is None:
@@ -128,7 +132,7 @@ def _rows(told: Mapping[str, Any], tasks: Sequence[AblationTask], seeds: int, ar
             chance = told[f"{task.name}-{_game(task, seed)}-{FLOOR}"]["chance"] if task.chance is None else task.chance
             span = task.optimum - chance
             for name in arms:
-                for exam in told[f"{task.name}-{seed}-{name}"]["rows"]:
+                for exam in told.get(f"{task.name}-{seed}-{name}", {"rows": []})["rows"]:
                     score = (exam["success"] - chance) / span if span > 0 else float("nan")
                     found.append(
                         Row(task=task.name, seed=seed, chance=chance, optimum=task.optimum, score=score, **exam)
@@ -167,9 +171,24 @@ def _grown(task: AblationTask, asked: Mapping[str, Any]) -> list[dict[str, Any]]
     """The whole agent in the evening and in the morning, and what is left of it without each part."""
     rows = []
     for when, agent in _days(task, asked):
-        for name, line in {WHOLE: "", **asked["later"]}.items():
+        for name, line in {WHOLE: "", **asked["later"].get(when, {})}.items():
             rows.append({"lesion": name, "when": when, **_examine(task, asked, agent, [line] if line else [])})
+        for name, line in asked["later"].get("night", {}).items() if when == "evening" else ():
+            with _slept(agent, line) as cut:
+                rows.append({"lesion": name, "when": "night", **_examine(task, asked, cut, [line])})
     return rows
+
+
+@contextmanager
+def _slept(agent: Agent, line: str) -> Iterator[Agent]:
+    """What a night makes of the agent from which a part was cut; the agent itself has not slept."""
+    from cortex import face
+
+    before = {name: value.clone() for name, value in agent.weights().items()}
+    other = face.lesioned(agent, line, apart=True)
+    face.sleep(other)
+    yield other
+    agent.restore(before)
 
 
 def _born(task: AblationTask, asked: Mapping[str, Any]) -> list[dict[str, Any]]:

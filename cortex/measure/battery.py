@@ -9,8 +9,12 @@ from typing import Any
 from cortex.envs.diagnostics import DIAGNOSTICS
 from cortex.types import CortexError
 
-WHEN = ("birth", "evening", "morning")
-"""Cut from birth; cut in a grown agent, after its last day and before the night; cut after that night."""
+WHEN = ("birth", "evening", "night", "morning")
+"""When a part is cut: at birth; in a grown agent, which is examined in the evening of its last day; in the same, which
+is examined after the night that it then sleeps; in a grown agent, after that night."""
+
+CUT = ("birth", "evening", "morning")
+"""When it is unless told otherwise: a night without each part takes as long as a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ BATTERY: dict[str, AblationTask] = {
 }
 """The tasks of ``cortex ablate``, by name. What each asks for was named before it was measured on it,
 but for Foraging without the hippocampus."""
+
+FORETOLD = tuple(dict.fromkeys(name for task in BATTERY.values() for name in task.asks))
+"""The lesions that a task was named for."""
 
 QUICK: dict[str, Any] = {
     "tasks": ("Foraging", "Tone", "Skill"),

@@ -82,7 +82,7 @@ def losses(rows: Sequence[Row]) -> list[Loss]:
         found.setdefault((row.task, row.lesion, row.when), {})[row.seed] = row
     told = []
     for (task, lesion, when), lesioned in found.items():
-        whole = found.get((task, WHOLE, "morning" if when == "birth" else when), {})
+        whole = found.get((task, WHOLE, "evening" if when == "evening" else "morning"), {})
         seeds = sorted(lesioned.keys() & whole.keys())
         if lesion == WHOLE or not seeds:
             continue

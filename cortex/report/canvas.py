@@ -55,6 +55,7 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names of tasks are words, whatever signs they hold
 }
 
 

@@ -22,7 +22,8 @@ RIGHT, NARROWEST = 0.5, 6.9
 """Inches that the slanted names and the words below need."""
 TITLES = {
     "birth": "cut from birth; next morning's exam",
-    "evening": "cut in a grown agent, the evening before its night",
+    "evening": "cut in a grown agent, that evening's exam",
+    "night": "cut in a grown agent, the evening before its night; next morning's exam",
     "morning": "cut in a grown agent, the morning after its night",
 }
 LOST = LinearSegmentedColormap.from_list("lost", [DAY, "#e9a765", "#ffffff"])

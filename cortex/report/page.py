@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cortex.report import figures, nights
 from cortex.report.canvas import CONTROL, DAY, NIGHT, Panel
 from cortex.report.events import Day, Fault, Memory, Night, NightUpdate
+from cortex.report.five import five
 from cortex.report.read import ROWS, Story, read, summarise
 from cortex.report.read import figures as exam_figures
 from cortex.types import CortexError
@@ -74,6 +75,7 @@ def render(story: Story, facts: dict[str, Any]) -> str:
         labels=[story.label(task) for task in story.tasks],
         headline=headline(facts),
         lead=lead(story, facts),
+        five=five(story),
         learning=_panels(figures.learning(story, task) for task in story.tasks),
         overnight=_panels(figures.overnight(story, task) for task in story.tasks),
         losses=_panels(nights.losses(story, part) for part in parts),

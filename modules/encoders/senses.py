@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,12 @@ from .vector import VectorEncoder
 
 MOST_CELLS, MOST_CHANNELS = 32, 4
 """A larger integer Box (rows or columns, channels) is taken for pixels."""
+
+NUMBERS = "biuf"
+"""Kinds of dtypes of vectors, sounds, and what a user's own encoder reads."""
+
+ALL_OF_THEM = 1 << 31
+"""More tokens than any sense has."""
 
 APART = 64
 """Two keys of one modality stand a multiple of so many rows apart."""
@@ -60,6 +66,7 @@ class Sense:
     key: str | None
     shape: tuple[int, ...] | None  # of one body's value; None: a string
     encoder: FrozenEncoder
+    kinds: str = "iu"  # of numpy dtypes that its values may have
 
     @property
     def name(self) -> str:
@@ -78,7 +85,7 @@ class Sense:
         if array.ndim != 1 + len(self.shape) or array.shape[1:] != self.shape:
             wanted = ", ".join(("B", *map(str, self.shape)))
             raise CortexError(f"{self.name}: expected an array of shape ({wanted}), got {array.shape}")
-        if array.dtype.kind not in ("biuf" if self.encoder.modality in ("vector", "sound") else "iu"):
+        if array.dtype.kind not in self.kinds:
             raise CortexError(f"{self.name}: expected {self.encoder.accepts}, got an array of dtype {array.dtype}")
         return array
 
@@ -101,6 +108,7 @@ class Senses:
     parts: tuple[Sense, ...]
     layout: Layout  # of every scene
     form: Form  # of the observation
+    open: Array  # [N] bool, the tokens that are perceived
 
     @classmethod
     def for_space(
@@ -114,6 +122,9 @@ class Senses:
         tile: int = 0,
         image_model: str = PACKAGED_IMAGE,
         words: int = MOST_WORDS,
+        cells: int = ALL_OF_THEM,
+        entries: int = ALL_OF_THEM,
+        own: Mapping[str, FrozenEncoder] | None = None,
     ) -> Senses:
         """Choose an encoder for each key of an observation space.
 
@@ -121,26 +132,36 @@ class Senses:
         none. All texts share ``text_model`` and ``text_cache``, and the first ``words`` of each are read. ``sound``:
         the keys that are heard in ``bands`` bands, "." for an observation without keys; no space tells samples of a
         sound from other numbers. ``tile``: pixels along the tiles that pictures are made of; those that are made of
-        none are read by ``image_model``. Raises CortexError for a space that is not supported.
+        none are read by ``image_model``. Of each grid and picture the middle ``cells`` are seen, of each vector and
+        each key of symbols the first ``entries`` are felt. ``own``: encoders by key that are taken instead, whatever
+        the space of the key. Raises CortexError for a space that is not supported.
         """
         text = TextEncoder(text_model, text_cache, words=words)
         tree, leaves = form(space)
-        for key in sound:
-            if key not in leaves and not (key == "." and None in leaves):
-                raise CortexError(f"there is no sound {key!r}: the keys are {', '.join(str(k or '.') for k in leaves)}")
+        keys = [key or "." for key in leaves]
+        for kind, named in (("sound", sound), ("key for an encoder", own or ())):
+            for key in named:
+                if key not in keys:
+                    raise CortexError(f"there is no {kind} {key!r}: the keys are {', '.join(keys)}")
         parts = [
-            _sound(key, leaf, bands) if (key or ".") in sound else _sense(key, leaf, text, unseen, tile, image_model)
+            _own(key, leaf, own[key or "."])
+            if own and (key or ".") in own
+            else _sound(key, leaf, bands)
+            if (key or ".") in sound
+            else _sense(key, leaf, text, unseen, tile, image_model)
             for key, leaf in leaves.items()
         ]
         free: dict[str, int] = {}  # modality -> first row that no earlier key takes
-        position, modality = [], []
+        position, modality, perceived = [], [], []
         for part in parts:
-            own, name = part.encoder.position.copy(), part.encoder.modality
-            own[:, 0] += free.get(name, 0)
-            free[name] = -(-int(own[:, 0].max(initial=0) + 1) // APART) * APART
-            position.append(own)
-            modality.append(np.full(len(own), MODALITIES[name], np.int8))
-        return cls(tuple(parts), Layout(np.concatenate(position), np.concatenate(modality)), tree)
+            places, name = part.encoder.position.copy(), part.encoder.modality
+            places[:, 0] += free.get(name, 0)
+            free[name] = -(-int(places[:, 0].max(initial=0) + 1) // APART) * APART
+            position.append(places)
+            modality.append(np.full(len(places), MODALITIES[name], np.int8))
+            perceived.append(_perceived(name, part.encoder.position, cells, entries))
+        layout = Layout(np.concatenate(position), np.concatenate(modality))
+        return cls(tuple(parts), layout, tree, np.concatenate(perceived))
 
     @property
     def texts(self) -> dict[str, Array] | None:
@@ -169,6 +190,8 @@ class Senses:
             tokens, mask = (np.concatenate([getattr(s, name) for s in scenes], axis=1) for name in ("tokens", "mask"))
         else:
             tokens, mask = scenes[0].tokens, scenes[0].mask
+        if not self.open.all():
+            tokens, mask = tokens * self.open[:, None], mask & self.open
         bodies = len(mask)
         return Scene(tokens, spread(self.layout.position, bodies), spread(self.layout.modality, bodies), mask)
 
@@ -243,7 +266,7 @@ def _sense(
     if isinstance(space, spaces.Box):
         shape = space.shape
         if len(shape) <= 1 and space.dtype.kind in "iuf" and space.low.size:
-            return Sense(key, shape, VectorEncoder(space.low, space.high))
+            return Sense(key, shape, VectorEncoder(space.low, space.high), NUMBERS)
         if _codes(space):
             fits = unseen is not None and len(unseen) == shape[2]
             return Sense(key, shape, GridEncoder(shape, unseen if fits else None))
@@ -256,6 +279,26 @@ def _sense(
     raise CortexError(f"{called(key)} is {_describe(space)}, which is not supported: {SUPPORTED}")
 
 
+def _perceived(modality: str, position: Array, cells: int, entries: int) -> Array:
+    """Which of the tokens at ``position`` [N, P] are perceived [N]."""
+    most = {"grid": cells, "image": cells, "vector": entries, "symbol": entries}.get(modality, len(position))
+    apart = position - (position.max(axis=0) / 2 if modality in ("grid", "image") else 0)
+    return np.argsort(np.argsort((apart**2).sum(axis=1), kind="stable"), kind="stable") < most
+
+
+def _own(key: str | None, space: Space[Any], encoder: FrozenEncoder) -> Sense:
+    """The encoder that a user gave for a key."""
+    lacks = [name for name in ("modality", "accepts", "position", "faults") if not hasattr(encoder, name)]
+    if lacks or encoder.modality not in MODALITIES:
+        wrong = f"lacks {', '.join(lacks)}" if lacks else f"has the modality {encoder.modality!r}"
+        raise CortexError(
+            f"the encoder for {called(key)} {wrong}; it needs modality (one of {', '.join(MODALITIES)}), accepts, "
+            "position, faults(values) and a call"
+        )
+    text = isinstance(space, spaces.Text) or (space.dtype is not None and np.dtype(space.dtype).kind == "U")
+    return Sense(key, None if text else tuple(space.shape or ()), encoder, NUMBERS)
+
+
 def _sound(key: str | None, space: Space[Any], bands: int) -> Sense:
     """The encoder of one key that is heard: samples where values can be negative, else the strengths of bands."""
     if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not space.shape[0] or not space.is_bounded():
@@ -264,8 +307,8 @@ def _sound(key: str | None, space: Space[Any], bands: int) -> Sense:
         )
     if space.low.min() < 0:
         loudest = float(np.abs([space.low, space.high]).max())
-        return Sense(key, space.shape, SoundEncoder(space.shape[0], loudest, bands))
-    return Sense(key, space.shape, SpectrumEncoder(space.high, bands > 0))
+        return Sense(key, space.shape, SoundEncoder(space.shape[0], loudest, bands), NUMBERS)
+    return Sense(key, space.shape, SpectrumEncoder(space.high, bands > 0), NUMBERS)
 
 
 def _describe(space: Space[Any]) -> str:

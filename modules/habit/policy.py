@@ -93,6 +93,11 @@ class HabitPolicy(nn.Module):
 
     def forward(self, tokens: Tensor, place: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, N, E], places [B, N], mask [B, N, 1] -> logits: policy [B, A], being best [B, A], value [B]."""
+        answer = self.answer(self.features(tokens, place, mask))
+        return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
+
+    def features(self, tokens: Tensor, place: Tensor, mask: Tensor) -> Tensor:
+        """What the answers are made of [B, DECISION]."""
         root = mask.sum(dim=1).clamp(min=1).sqrt()
         read, on_map = self.read(tokens), place < GRID
         heard = functional.relu(read + self.place(place)) * mask
@@ -106,8 +111,7 @@ class HabitPolicy(nn.Module):
         if not on_map.all():
             look = self.look((place - GRID).clamp(min=0)) * ~on_map[..., None]
             units = units + self.beside(rearrange(look.transpose(1, 2) @ meant / root[..., None], "b l w -> b (l w)"))
-        answer = self.answer(functional.gelu(units))
-        return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
+        return functional.gelu(units)
 
     def __call__(self, scene: Scene, latent: Array | None = None) -> Habit:
         """Answer for the scenes of B bodies. ``latent`` [B, D] is not read: the frozen tokens say more.

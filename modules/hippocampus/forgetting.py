@@ -8,9 +8,12 @@ share of them, the reservoir, is judged by lot alone, so that what salience over
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from cortex.types import Array
+from cortex.types import Array, Episode
 
 DECAY = 0.1542
 """d of the retention curve, the default of FSRS-6."""
@@ -44,7 +47,7 @@ def forgotten(
         if steps[i] <= room:
             kept[i] = True
             room -= steps[i]
-    room += (1 - reservoir) * capacity
+    room = capacity - steps[kept].sum()
     rank = salience * retention(age, 1 + 9 * salience)
     before = np.zeros(n)  # steps of the better memories of the same situation
     for number in np.unique(situation):
@@ -56,3 +59,24 @@ def forgotten(
             kept[i] = True
             room -= steps[i]
     return ~kept
+
+
+@dataclass(frozen=True, slots=True)
+class ByRank:
+    """Forgetting by rank of salience and retention, but for a ``reservoir`` that is kept by lot; memories age by
+    ``fading`` days in a day."""
+
+    fading: float
+    reservoir: float
+
+    def __call__(self, episodes: Sequence[Episode], day: int, capacity: int, generator: np.random.Generator) -> Array:
+        """Which of ``episodes`` [n] go."""
+        salience, age = self.judge(episodes, day)
+        steps = np.array([len(e.action) for e in episodes], np.int64)
+        situation = np.array([e.situation for e in episodes], np.int64)
+        return forgotten(salience, age, steps, situation, capacity, self.reservoir, generator)
+
+    def judge(self, episodes: Sequence[Episode], day: int) -> tuple[Array, Array]:
+        """Salience [n], for each step of room, and age in days [n]."""
+        salience = np.array([e.salience.mean() if len(e.salience) else 0.0 for e in episodes])
+        return salience, self.fading * np.array([day - e.day for e in episodes], np.float64)

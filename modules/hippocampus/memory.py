@@ -65,7 +65,7 @@ class Store(Protocol):
 
 class Hippocampus:
     """Episodic memory for scenes of ``layout`` and ``actions`` actions, over the rows of ``store``; ``channels``: of
-    each cell of their grids."""
+    each cell of their grids; ``situations`` are told apart from the first."""
 
     def __init__(
         self,
@@ -80,9 +80,11 @@ class Hippocampus:
         discount: float,
         change: float,
         channels: int,
+        situations: int,
         naming: int = 0,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
+        self.most = situations
         self.channels = max(1, channels)
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
         self.change, self.naming = change, naming
@@ -100,8 +102,8 @@ class Hippocampus:
         """Forget every statistic; rows stay. What is known of the body stays until it is found anew."""
         self.worlds.clear()
         self.own_body.news()
-        self.scenes = Scenes(self.width, self.actions, self.k if self.capacity else 0)
-        self.situations = Situations(self.width, partial(self.codebook.attributes, blocks=self.channels))
+        self.scenes = Scenes(self.width, self.actions, self.k if self.capacity and self.width else 0)
+        self.situations = Situations(self.width, partial(self.codebook.attributes, blocks=self.channels), self.most)
         self.largest_reward = 0.0
         self.moments = Moments()
 

@@ -24,7 +24,7 @@ class Scenes:
 
     def __init__(self, width: int, actions: int, recall: int) -> None:
         self.width, self.actions, self.recall = width, actions, recall
-        self.index = faiss.IndexFlatIP(width)
+        self.index = faiss.IndexFlatIP(max(1, width))
         self.entry: dict[int, int] = {}
         self.row = np.zeros(0, np.int64)
         self.returns = np.zeros((0, actions), np.float32)
@@ -48,7 +48,8 @@ class Scenes:
                 self.identity.append(key)
                 fresh.append(i)
         if fresh:
-            self.index.add(np.ascontiguousarray(latent[fresh], np.float32))
+            if self.recall:
+                self.index.add(np.ascontiguousarray(latent[fresh], np.float32))
             if len(self.entry) > len(self.row):
                 room = max(256, len(self.entry))
                 self.row = np.concatenate([self.row, np.full(room, -1, np.int64)])

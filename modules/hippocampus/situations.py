@@ -30,10 +30,11 @@ LIKENESS = 0.8
 
 
 class Situations:
-    """Palettes, and mean first percepts of width ``width``; ``attributes``: codes [n] -> their attributes [n, C]."""
+    """Palettes, and mean first percepts of width ``width``; ``attributes``: codes [n] -> their attributes [n, C];
+    ``most`` situations are told apart from the first."""
 
-    def __init__(self, width: int, attributes: Callable[[Array], Array]) -> None:
-        self.attributes = attributes
+    def __init__(self, width: int, attributes: Callable[[Array], Array], most: int = 1 << 31) -> None:
+        self.attributes, self.most = attributes, most
         self.sums = np.zeros((0, width))
         self.counts = np.zeros(0)
         self.palettes: list[Array] = []  # of each situation, cells by code
@@ -43,7 +44,8 @@ class Situations:
 
     def recognise(self, latent: Array, cells: Array, doubtful: Array | None = None) -> Array:
         """The situation [B] of episodes that begin with ``latent`` [B, D] and grid ``cells`` [B, n] (n may be 0); the
-        next free number where one is like none. ``doubtful`` [B, situations] bool: something else speaks against it."""
+        next free number where one is like none, and the first where nothing is perceived. ``doubtful`` [B, situations]
+        bool: something else speaks against it."""
         new = len(self.counts)
         if new == 0:
             return np.zeros(len(latent), np.int32)
@@ -57,8 +59,10 @@ class Situations:
             least, doubt = LIKENESS, 0.0
         if doubtful is not None:
             likeness = likeness - doubt * doubtful
+        likeness[~(cells.any(axis=1) if cells.shape[1] else latent.any(axis=1))] = 1.0  # nothing says otherwise
         best = likeness.argmax(axis=1)
-        return np.where(likeness[np.arange(len(latent)), best] >= least, best, new).astype(np.int32)
+        known = (likeness[np.arange(len(latent)), best] >= least) | (new > self.most)
+        return np.where(known, best, new).astype(np.int32)
 
     def _attributes(self, palette: Array) -> list[Array]:
         """How many cells of a palette show each value, for each attribute."""
