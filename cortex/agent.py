@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cortex.envs.make import Environment
 
 LEAD = 0.9
-"""Share of the confidence to be trusted with, from which the habit goes before a search that knows nothing that pays."""
+"""Share of the trusted confidence from which the habit goes before a search that knows of nothing that pays."""
 
 
 @dataclass(frozen=True, slots=True)
