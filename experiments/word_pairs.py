@@ -119,7 +119,8 @@ def row(told: list[dict[str, list[float]]]) -> dict[str, Any]:
     for when in EXAMS:
         if f"{when}_held" in found and found[f"{when}_seen"]["value"]:
             groups = [np.column_stack([life[f"{when}_{side}"] for side in reversed(SIDES)]) for life in told]
-            low, high = nested_interval(groups, lambda games: games[..., 0].mean(-1) / games[..., 1].mean(-1))
+            with np.errstate(divide="ignore", invalid="ignore"):  # a resample without a win says nothing
+                low, high = nested_interval(groups, lambda games: games[..., 0].mean(-1) / games[..., 1].mean(-1))
             share = found[f"{when}_held"]["value"] / found[f"{when}_seen"]["value"]
             found[f"{when}_ratio"] = {"value": share, "low": low, "high": high}
     return found
