@@ -59,8 +59,9 @@ class Speaker:
             return list(zip([action, *later], [*signs, None], strict=True)), self._pay(trace, body)
         line = self._line(trace, body, action)
         if line is None:
-            nights = int(self.agent.habit.nights) > 0
-            return [(action, None)], "habit" if nights else "chance"
+            if trace.searched[body] and trace.plan.best[body, action]:
+                return [(action, None)], "best"
+            return [(action, None)], "habit" if int(self.agent.habit.nights) else "chance"
         steps: list[Step] = list(zip(line.actions, signs_of(trace.tree, line), strict=True))
         level, row = line.leaf
         told = trace.tree.layers[level].expansion
@@ -124,6 +125,7 @@ WHY = {
     "ask": ", to find out whether that pays",
     "trial": ", to find out what happens",
     "event": ", to find out whether that pays",
+    "best": ", which promises most by what it foretells",
     "habit": ", by habit",
     "chance": ", by chance: it knows nothing better",
 }
@@ -191,7 +193,8 @@ class _Tale:
         what = self.look(spot) if reach.any() else UNSEEN
         if sign is None:
             turn, held = int(self.motions.turn[heading, action]), self.carried
-            free = self.sure or what in (UNSEEN, self.footing) or what in self.walked_on
+            unknown = self.sure or self.footing == UNSEEN
+            free = unknown or what in (UNSEEN, self.footing) or what in self.walked_on
             there, front = (self.at(go) if go.any() and free else here), None
         else:
             number, turn, held, front = tell_sign(sign)

@@ -27,8 +27,9 @@ from cortex.day import live_day
 from cortex.envs.make import make_vector
 from cortex.mapped import focus_tokens
 from cortex.measure.statistics import interval
-from cortex.modules.habit import tensors
+from cortex.modules.habit import HabitPolicy, tensors
 from cortex.modules.threads import one_thread
+from cortex.modules.world_model import WorldModel
 from cortex.types import MODALITIES, Array
 from experiments import common
 from experiments.selectivity_figure import draw
@@ -76,9 +77,10 @@ def one_seed(seed: int, steps: int, settings: tuple[str, ...]) -> list[dict[str,
         bodies = make_vector(task, BODIES, seed, held_out=0.25)
         live_day(agent, bodies, steps, seed, np.random.default_rng([seed, number]))
     agent.sleep()
-    newborn.habit.nights.fill_(1)  # so that they answer
-    newborn.imagination.world_model.nights.fill_(1)
-    seen, controls, labels, episode = watch(agent, newborn, seed, steps // BODIES)
+    untaught = newborn.habit, newborn.imagination.world_model
+    for network in untaught:
+        network.nights.fill_(1)  # so that it answers
+    seen, controls, labels, episode = watch(agent, untaught, seed, steps // BODIES)
     raw = controls.pop("observation")
     rows, draw_ = [], np.random.default_rng(seed)
     halves = episode % 2 == 0, episode % 2 == 1
@@ -97,7 +99,7 @@ def one_seed(seed: int, steps: int, settings: tuple[str, ...]) -> list[dict[str,
 
 
 def watch(
-    agent: Agent, newborn: Agent, seed: int, steps: int
+    agent: Agent, untaught: tuple[HabitPolicy, WorldModel], seed: int, steps: int
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], Array]:
     """What each module puts out [n, d], what controls do, the features [n], and the episode [n] of each moment."""
     seen: dict[str, list[Array]] = {}
@@ -114,9 +116,9 @@ def watch(
             action, carry, trace = agent.calm().act(carry, agent.perceive(observation), first, draw_)
             live = np.flatnonzero(~ended)
             if trace.state.place is not None:
-                for name, values in outputs(agent, trace).items():
+                for name, values in outputs(agent, trace, agent.habit, agent.imagination.world_model).items():
                     seen.setdefault(name, []).append(values[live])
-                for name, values in outputs(newborn, trace, LEARNED).items():
+                for name, values in outputs(agent, trace, *untaught, LEARNED).items():
                     controls.setdefault(name, []).append(values[live])
                 controls.setdefault("observation", []).append(flat(observation)[live])
                 told += [{"game": number, "last action": last[b], **state(bodies.envs[b].unwrapped)} for b in live]
@@ -135,8 +137,10 @@ def watch(
     return *stacked, labels, np.concatenate(episodes)
 
 
-def outputs(agent: Agent, trace: Trace, only: tuple[str, ...] = ()) -> dict[str, Array]:
-    """What each module of ``agent`` puts out [B, d] at a moment, or ``only`` some."""
+def outputs(
+    agent: Agent, trace: Trace, habit: HabitPolicy, model: WorldModel, only: tuple[str, ...] = ()
+) -> dict[str, Array]:
+    """What each module of ``agent`` puts out [B, d] at a moment, or ``only`` some; its networks are given."""
     scene, place, bodies = trace.sensed.scene, trace.state.place, len(trace.situation)
     assert place is not None
     grid = scene.modality[0]
@@ -151,7 +155,7 @@ def outputs(agent: Agent, trace: Trace, only: tuple[str, ...] = ()) -> dict[str,
         return agent.codebook.decode(cells).reshape(bodies, -1)
 
     def foretold() -> Array:
-        model, actions = agent.imagination.world_model, agent.motor.actions
+        actions = agent.motor.actions
         row, column = place.ahead.T
         front = place.cells[np.arange(bodies), row, column]
         under = place.cells[np.arange(bodies), *(place.pose[:, :2] % place.cells.shape[1]).T]
@@ -163,7 +167,8 @@ def outputs(agent: Agent, trace: Trace, only: tuple[str, ...] = ()) -> dict[str,
 
     def habits() -> Array:
         with torch.inference_mode():
-            return np.asarray(agent.habit.features(*tensors(agent.habit.hear(agent.around(trace.state)))))
+            # The words as the grown habit hears them, so that only what is made of them differs.
+            return np.asarray(habit.features(*tensors(agent.habit.hear(agent.around(trace.state)))))
 
     def recalled() -> Array:
         told = trace.recall
