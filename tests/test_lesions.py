@@ -187,6 +187,28 @@ def even(lived: Lived) -> bool:
     return bool(np.mean(lived.games[~lived.taught("dreamed")] == 501) > 0.38) if len(lived.games) else False
 
 
+def hears(lived: Lived) -> bool:
+    """Whether the habit takes in what lies three cells away beside what is next to it."""
+    lateral, row = lived.agent.habit.lateral, torch.zeros(1, 5, dtype=torch.int64)
+    near = torch.ones(1, 5, lateral.enter.in_features)
+    far = near.clone()
+    far[0, 3] = -1.0
+    with torch.inference_mode():
+        told = [lateral(tokens, row, torch.arange(5)[None], row == 0) for tokens in (near, far)]
+    return not torch.equal(*told)
+
+
+def rehearses(lived: Lived) -> bool:
+    """Whether by night the habit teaches itself what it is sure of, in games that were not met that day."""
+    agent = lived.agent
+    chosen = sleep.choose(agent, sleep.settle(agent), np.random.default_rng(0))
+    for part in chosen:
+        searched, settled = (sleep.search_states(agent, part, is_settled).targets for is_settled in (False, True))
+        if not np.array_equal(searched, settled):
+            return True
+    return False
+
+
 TRACES: dict[str, Callable[[Lived], bool]] = {
     "sight": lambda lived: lived.seen("grid"),
     "words": lambda lived: lived.seen("text"),
@@ -206,6 +228,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "world_model": foretold,
     "body_image": looks,
     "habit": lambda lived: bool(np.mean([~trace.searched & ~trace.followed for trace in lived.morning]) > 0.5),
+    "lateral": hears,
     "motor": lambda lived: any(trace.followed.any() for trace in lived.day),
     "learn_world": lambda lived: bool(lived.agent.imagination.world_model.nights),
     "learn_body": lambda lived: bool(lived.agent.body_image.nights),
@@ -213,6 +236,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "search_again": lambda lived: bool(lived.taught("found").any()),
     "distil": lambda lived: bool(lived.drawn),
     "dream": lambda lived: bool(lived.taught("dreamed").any()),
+    "rehearsal": rehearses,
     "prune": lambda lived: lived.forgot > 0,
     "guard": guarded,
 }
@@ -223,7 +247,7 @@ def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
 
 
-TAUGHT = {"habit", "distil", "search_again"}
+TAUGHT = {"habit", "distil", "search_again", "rehearsal"}
 SLEPT = TAUGHT | {"night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
 NEEDS: dict[str, set[str]] = {
     "sight": SLEPT | {"situation", "motor"},  # a map, and all that is done with it
