@@ -55,7 +55,9 @@ def test_without_memory_the_habit_finds_itself_in_a_game_that_was_slept_on() -> 
         return gymnasium.make_vec("cortex/NovelGame-v0", count, vectorization_mode="vector_entry_point", **kind)
 
     env = bodies(1)
-    learner = make(env.single_observation_space, env.single_action_space, 0, **{"sleep.steps": "500", "sleep.states": "4000"})
+    learner = make(
+        env.single_observation_space, env.single_action_space, 0, **{"sleep.steps": "500", "sleep.states": "4000"}
+    )
     played: list[Played] = []
     learner.live(env, 300, 0, played.append)
     learner.sleep(0)

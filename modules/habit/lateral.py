@@ -15,6 +15,8 @@ from torch.nn import functional
 
 NEAR = 3
 """Side of the patch of places, the own one in its middle, that is listened to."""
+REACH = 5
+"""Cells from the own one up to which places talk: what lies further tells the context alone, and costs less."""
 
 
 class Lateral(nn.Module):
@@ -35,6 +37,7 @@ class Lateral(nn.Module):
     def forward(self, tokens: Tensor, row: Tensor, column: Tensor, known: Tensor) -> Tensor:
         """Tokens [B, N, inputs] at ``row``, ``column`` [B, N] from the agent, those that are ``known`` [B, N] bool."""
         far = torch.iinfo(row.dtype).max
+        known = known & (row.abs() <= REACH) & (column.abs() <= REACH)
         # The smallest map on which the own place lies beside all that a body knows.
         above, left = (torch.where(known, at, far).amin(dim=1, keepdim=True).clamp(max=0) for at in (row, column))
         down, right = row - above, column - left
