@@ -14,7 +14,13 @@ from cortex.types import CortexError
 from experiments import common, novel_night
 from experiments.agents import Cortex, make
 
-SMALL = {"sleep.steps": "2", "sleep.states": "20", "sleep.world_model_steps": "1", "planner.simulations": "16"}
+SMALL = {
+    "sleep.guard": "1",
+    "sleep.steps": "2",
+    "sleep.states": "20",
+    "sleep.world_model_steps": "1",
+    "planner.simulations": "16",
+}
 
 
 def bodies(game: int) -> Any:
