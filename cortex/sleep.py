@@ -313,15 +313,24 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
     plan = agent.search(model, even, nodes)
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
-    scene, where = chosen.state.scene, (chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed)
-    # There, too little may be left to search in: what the cortex is sure of teaches itself (pseudo-rehearsal, Robins
-    # 1995; learning without forgetting, Li & Hoiem 2016).
-    habit = agent.habit(scene)
-    sure = settled & (habit.confidence >= agent.config.sleep.sure)
+    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
+    lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where)
+    return rehearsed(agent, lessons) if settled else lessons
+
+
+def rehearsed(agent: Agent, lessons: Lessons) -> Lessons:
+    """The lessons of situations of which too little may be left to search in: what the cortex is sure of teaches itself
+    (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016)."""
+    habit = agent.habit(lessons.scene)
+    sure = habit.confidence >= agent.config.sleep.sure
     likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)
-    targets, best = (np.where(sure[:, None], *pair) for pair in ((habit.prior, plan.weights), (likely, plan.best)))
-    value, found = np.where(sure, habit.value, value), sure | (plan.steps > 0)
-    return Lessons(scene, targets, best, value, found, plan.known, *where)
+    return replace(
+        lessons,
+        targets=np.where(sure[:, None], habit.prior, lessons.targets),
+        best=np.where(sure[:, None], likely, lessons.best),
+        value=np.where(sure, habit.value, lessons.value),
+        found=sure | lessons.found,
+    )
 
 
 def distil(

@@ -194,9 +194,7 @@ class Place:
     ahead: Array  # [B, P] int: the cell of the map in front of the agent
     carried: Array  # [B] int32, code of what shows what the agent holds
     mission: Array  # [B] int64, identity of the scene's words, and of what was heard as the episode began; 0 for none
-    passed: (
-        Array  # [B, W] int64, what was done where, and where it led, in this episode, which did not end by it; hashed
-    )
+    passed: Array  # [B, W] int64, hashes of what was done in this episode, and where it led, that did not end it
 
 
 @dataclass(frozen=True, slots=True)
