@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sen
 
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
+    from cortex.remember import Remembered
 
 LEAD = 0.9
 """Share of the trusted confidence from which the habit goes before a search that knows of nothing that pays."""
@@ -310,6 +311,16 @@ class Agent:
         from cortex.store import digest
 
         return digest(self.weights())
+
+    def remember(self, words: str | Sequence[str], k: int = 5) -> list[Remembered]:
+        """The ``k`` distinct remembered scenes that are most like ``words``, a sentence or several, nearest first.
+
+        Needs ``multimodal.encoder=aligned``; each has similarity, episode, step, day and scene. Neither rows nor
+        weights change. Raises CortexError where words and what was seen have no latent in common.
+        """
+        from cortex.remember import remember
+
+        return remember(self, words, k)
 
     def save(self, folder: str | Path) -> None:
         """Write config.yaml, weights.safetensors, memory.sqlite and checkpoints/ to a folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cortex.agent import Agent
+from cortex.binding import bind, taught
 from cortex.config import Config
 from cortex.imagination import Imagination
 from cortex.modules.body_image import BodyImage
@@ -14,7 +15,6 @@ from cortex.modules.encoders import Senses
 from cortex.modules.habit import LISTS, HabitPolicy
 from cortex.modules.hippocampus.memory import Hippocampus
 from cortex.modules.motor import Codec, Motor
-from cortex.modules.multimodal import Multimodal
 from cortex.modules.world_model import WorldModel
 from cortex.own import Own
 from cortex.store.rows import Rows
@@ -59,7 +59,7 @@ def build(
     codebook = like.codebook if like else Codebook()
     if like is None and len(memories.tokens()) > 1:
         codebook.load(memories.tokens())
-    multimodal = Multimodal(config.multimodal.width)
+    multimodal = bind(config.multimodal.encoder, config.multimodal.width, taught(senses))
     c = config.context
     context = Context(
         senses.layout, codebook, config.multimodal.width, c.length, c.decay, c.size, c.surroundings, c.tokens

@@ -41,6 +41,11 @@ class Encoders:
 class Multimodal:
     """What binds the senses."""
 
+    encoder: str = setting(
+        "random",
+        "what makes one latent of all senses: random (fixed), aligned (packaged, taught on MiniGrid), or a safetensors"
+        " file of experiments.pretrain_multimodal",
+    )
     width: int = setting(64, "width of the latent; 0 = the senses are not bound to one", least=0)
 
 

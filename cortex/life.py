@@ -27,6 +27,7 @@ import numpy as np
 
 from cortex import __version__, keep
 from cortex.agent import Agent
+from cortex.binding import taught
 from cortex.build import build
 from cortex.config import Config, ConfigError, differing, from_yaml
 from cortex.day import Bodies, Ended, live_day
@@ -98,8 +99,9 @@ class _Life:
             facts = {"tasks": life.tasks, "days": life.days, "seed": config.seed, "bodies": life.bodies}
             self.journal.write("life", **facts, steps=life.steps, version=__version__)
             if self.record is not None:
+                bound = {"encoder": config.multimodal.encoder, "taught": taught(self.agent.senses)}
                 drawn = drawing(life.tasks, self.agent.senses, self.agent.codebook, self.agent.motor.codec)
-                self.record.begin(version=__version__, width=config.multimodal.width, **drawn)
+                self.record.begin(version=__version__, width=config.multimodal.width, **bound, **drawn)
             self._boundary(1, PHASES[0])
 
     def go_on(self) -> None:

@@ -27,6 +27,9 @@ TOKEN_WIDTH = 64
 COORDINATES = 2
 """P. Row and column on a grid; index and zero in a list."""
 
+APART = 64
+"""Two keys of one modality, and two sentences of a caption, stand a multiple of so many rows apart."""
+
 UNSEEN = 0
 """The code of a place that has not been seen. Real tokens have codes from 1."""
 

@@ -1,8 +1,10 @@
-"""One latent for all senses: fixed pooling over the frozen tokens of a scene."""
+"""One latent for all senses: pooling over the frozen tokens of a scene, fixed at random unless it was taught."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,14 +23,26 @@ LAYOUTS = 16
 """Layouts whose gates are kept, the latest: an environment has one."""
 
 
+class Pooling(Protocol):
+    """How the tokens of one sense become a vector, where that was taught."""
+
+    def place(self, position: Array) -> Array:
+        """What it needs to know of tokens that stand at ``position`` [B, n, P]; its first axis is B or 1."""
+        ...
+
+    def __call__(self, tokens: Array, known: Array, where: Array) -> Array:
+        """``tokens`` [B, n, E] of which some are ``known`` [B, n] -> [B, D]; ``where`` is what `place` gave."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """How the tokens of one sense are gated where they stand; one row does for all bodies that share a layout."""
 
     sense: int
-    span: slice  # of the scene's tokens, from the first to the last of this sense
+    span: slice | Array  # of the scene's tokens: from the first to the last of this sense, or its own alone
     mine: Array  # [B or 1, n] bool, those of them that are of this sense
-    where: Array  # [B or 1, n, D] float32
+    where: Array  # [B or 1, n, D] float32, or what its pooling made of the places
 
 
 class Multimodal:
@@ -37,11 +51,19 @@ class Multimodal:
     A token's random projection is gated by random Fourier features of its position (Rahimi & Recht 2007): a tensor
     product of what and where, as in the superposition of bound vectors (Plate 1995). A modality is the sum of its known
     tokens at unit norm, and the senses that are present add up with equal weight; so a missing sense leaves what the
-    others contribute as it was, and close observations have close latents.
+    others contribute as it was, and close observations have close latents. ``taught``: number of a sense -> the pooling
+    that is used instead of the random projection.
     """
 
-    def __init__(self, width: int = 64, seed: int = 0, token_width: int = TOKEN_WIDTH) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        seed: int = 0,
+        token_width: int = TOKEN_WIDTH,
+        taught: Mapping[int, Pooling] | None = None,
+    ) -> None:
         self.width = width
+        self.taught = dict(taught or {})
         self._what, self._presence, self._frequency, self._phase = {}, {}, {}, {}
         for name, number in MODALITIES.items():
             draw = np.random.default_rng((seed, number))
@@ -60,14 +82,18 @@ class Multimodal:
         return Percept(_unit(_unit(senses).sum(axis=0)))
 
     def _pool(self, gate: Gate, tokens: Array, mask: Array, pooled: Array) -> None:
-        """Sum over the tokens of one sense of what, gated by where, into ``pooled`` [B, D]."""
+        """What the tokens of one sense come to, into ``pooled`` [B, D]; untaught, the sum of what, gated by where."""
         known = mask[:, None].astype(np.float32)
         for start in range(0, len(tokens), CHUNK):
             some = slice(start, start + CHUNK)
-            what = tokens[some] @ self._what[gate.sense]
-            what += self._presence[gate.sense]
-            what *= gate.where[some] if len(gate.where) > 1 else gate.where
-            np.matmul(known[some], what, out=pooled[some, None])
+            where = gate.where[some] if len(gate.where) > 1 else gate.where
+            if gate.sense in self.taught:
+                pooled[some] = self.taught[gate.sense](tokens[some], mask[some], where)
+            else:
+                what = tokens[some] @ self._what[gate.sense]
+                what += self._presence[gate.sense]
+                what *= where
+                np.matmul(known[some], what, out=pooled[some, None])
 
     def _gates(self, position: Array, modality: Array) -> list[Gate]:
         """The gate of each sense that is there; kept where all bodies share one layout."""
@@ -85,7 +111,10 @@ class Multimodal:
         gates = []
         for sense in self._what:
             columns = np.flatnonzero((modality == sense).any(axis=0))
-            if columns.size:
+            if columns.size and sense in self.taught:
+                mine = modality[:, columns] == sense
+                gates.append(Gate(sense, columns, mine, self.taught[sense].place(position[:, columns])))
+            elif columns.size:
                 span = slice(columns[0], columns[-1] + 1)
                 where = np.cos(position[:, span] @ self._frequency[sense] + self._phase[sense])
                 gates.append(Gate(sense, span, modality[:, span] == sense, where))

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium import Space, spaces
 
-from cortex.types import MODALITIES, Array, CortexError, Encoder, Layout, Scene, spread
+from cortex.types import APART, MODALITIES, Array, CortexError, Encoder, Layout, Scene, spread
 
 from .form import Form, called, form, take_apart
 from .grid import VALUES, GridEncoder
@@ -31,9 +31,6 @@ NUMBERS = "biuf"
 
 ALL_OF_THEM = 1 << 31
 """More tokens than any sense has."""
-
-APART = 64
-"""Two keys of one modality stand a multiple of so many rows apart."""
 
 SUPPORTED = (
     f"supported are a Box of one dimension, Discrete up to {MOST}, MultiDiscrete up to {ALL} in all, MultiBinary, Text,"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
+from cortex.types import APART, TOKEN_WIDTH, Array, CortexError, Scene
 
 from .frozen import listed, scene
 from .loading import fetch, quiet, why
@@ -76,6 +76,18 @@ class TextEncoder:
                 tokens[body].reshape(-1)[: embedding.size] = embedding
                 mask[body] = True
         return scene(tokens, mask, self.position, self.modality)
+
+    def captions(self, values: Sequence[Sequence[str]]) -> Scene:
+        """Encode several sentences a body [B][k] -> scene of k N tokens, the sentences `APART` rows from each other.
+
+        Those that a shorter caption lacks are masked.
+        """
+        most = max(1, max(map(len, values), default=0))
+        texts = [text for told in values for text in [*told, *[""] * (most - len(told))]]
+        each, apart = self(texts), np.array([APART, 0], np.float32)
+        position = np.concatenate([self.position + k * apart for k in range(most)])
+        tokens, mask = each.tokens.reshape(len(values), -1, self.width), each.mask.reshape(len(values), -1)
+        return scene(tokens, mask, position, self.modality)
 
     def _embed(self, text: str) -> Array:
         # One by one: in a batch, padding changes the last bits, and one sentence would become two things to memory.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex.binding import bind
 from cortex.modules.encoders.grid import GridEncoder
 from cortex.modules.hippocampus.forgetting import retention
 from cortex.modules.multimodal import Multimodal
@@ -46,7 +47,8 @@ def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     kept = [kept[i] for i in np.unique(np.linspace(0, len(kept) - 1, min(len(kept), POINTS)).astype(int))]
     if len(kept) < 3:
         raise CortexError(f"{path} holds too few memories for a map")
-    latents = _latents(kept, held.tokens, int(facts["width"]))
+    pool = bind(facts["encoder"], int(facts["width"]), facts["taught"])
+    latents = _latents(kept, held.tokens, pool)
     centred = latents - latents.mean(axis=0)
     _, size, axes = np.linalg.svd(centred, full_matrices=False)
     plane = centred @ axes[:2].T
@@ -76,9 +78,9 @@ def memories(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
     return {"points": points, **counts, "retention": fading, "cells": cells}
 
 
-def _latents(kept: list[list[Any]], tokens: Array, width: int) -> Array:
+def _latents(kept: list[list[Any]], tokens: Array, pool: Multimodal) -> Array:
     """The percepts [n, D] of the scenes."""
-    pool, found = Multimodal(width), []
+    found = []
     for at in range(0, len(kept), CHUNK):
         part = kept[at : at + CHUNK]
         codes, layout = np.stack([row[5] for row in part]), part[0][6]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cortex.binding import RANDOM
 from cortex.types import CortexError
 
 TILE = 8 * 8 * 3
@@ -66,6 +67,8 @@ def _facts(told: dict[str, Any]) -> dict[str, Any]:
         "span": _ints(told["span"]),
         "channels": int(told["channels"]),
         "width": int(told["width"]),
+        "encoder": str(told.get("encoder", RANDOM)),
+        "taught": [str(name) for name in told.get("taught", [])],
         "version": str(told["version"]),
         "looks": {int(task): _look(look) for task, look in told.get("looks", {}).items()},
     }
