@@ -2,13 +2,15 @@
 
 A cue is what some senses tell of a moment, memory what some tell of all; recall@1 is the share of the moments whose
 cue is nearest to themselves, by chance 1 / 256. No two moments have the same symbols or the same words. Each sense is
-missing in turn: from cue and memory alike (which leaves pairs of senses), or from the cue alone.
+missing in turn: from cue and memory alike (which leaves pairs of senses), or from one of them alone. The pairs are
+asked again with captions in a wording that was not learned from, with each caption in a single sentence, and with all
+moments from one environment, where they are more alike.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,14 @@ from cortex.modules.multimodal import Multimodal
 from cortex.types import MODALITIES, Scene
 from experiments import captions, common
 
-COLUMNS = ("encoder", "missing", "cue", "memory", "seed", "recall")
+COLUMNS = ("moments", "encoder", "missing", "cue", "memory", "seed", "recall")
 SENSES = tuple(GROUP)
+PAIRS = 6
+"""Questions of one sense about another."""
+ALONE = "MiniGrid-KeyCorridorS4R3-v0"
+"""The one environment."""
+OTHERWISE = {"steps ahead": "cells in front of me", "step ahead": "cell in front of me", "to the": "on my"}
+"""How words are said otherwise."""
 FIRST_SEED = 1_000
 """Frames that are asked about are drawn from this seed on."""
 
@@ -39,23 +47,45 @@ def main() -> None:
     encoders = {"aligned": bind(str(options.weights or PACKAGED), 64, SENSES), RANDOM: Multimodal()}
     rows: list[dict[str, Any]] = []
     for seed in range(options.seeds):
-        whole = scene(captions.watch(captions.HELD_OUT, options.frames, FIRST_SEED + seed))
-        for name, encoder in encoders.items():
-            for missing, cue, memory in questions():
-                share = recall(encoder, whole, cue, memory)
-                values = (name, missing, "+".join(cue), "+".join(memory), seed, share)
-                rows.append(dict(zip(COLUMNS, values, strict=True)))
-        common.progress(f"{seed}: " + ", ".join(f"{r['cue']}>{r['memory']} {r['recall']:.2f}" for r in rows[-30:-15]))
+        frames = captions.watch(captions.HELD_OUT, options.frames, FIRST_SEED + seed)
+        asked = {
+            "as learned": scene(frames, captions.sentences),
+            "in other words": scene(frames, in_other_words),
+            "in one sentence": scene(frames, lambda told: ["; ".join(captions.sentences(told))]),
+            "one environment": scene(captions.watch([ALONE], options.frames, FIRST_SEED + seed), captions.sentences),
+        }
+        for moments, whole in asked.items():
+            for name, encoder in encoders.items():
+                first = len(rows)
+                for missing, cue, memory in questions()[: None if moments == "as learned" else PAIRS]:
+                    share = recall(encoder, whole, cue, memory)
+                    values = (moments, name, missing, "+".join(cue), "+".join(memory), seed, share)
+                    rows.append(dict(zip(COLUMNS, values, strict=True)))
+                if name != RANDOM:
+                    told = [
+                        f"{row['cue']} > {row['memory']} {row['recall']:.2f}" for row in rows[first : first + PAIRS]
+                    ]
+                    common.progress(f"{seed} {moments}: {', '.join(told)}")
         common.write_csv(options.out, rows, COLUMNS)
     speed = {name: microseconds(encoder, whole) for name, encoder in encoders.items()}
     last = {"experiment": "probe_multimodal", "quick": options.quick, "frames": options.frames}
     common.last_line({**last, **summary(rows), "microseconds_a_scene": speed})
 
 
-def scene(frames: captions.Frames) -> Scene:
-    """All that the frozen encoders tell of frames."""
-    told = TextEncoder().captions([captions.sentences(told) for told in frames.told])
+def scene(frames: captions.Frames, say: Callable[[captions.Caption], list[str]] = captions.sentences) -> Scene:
+    """All that the frozen encoders tell of frames, whose captions are sentences as ``say`` makes them."""
+    told = TextEncoder().captions([say(told) for told in frames.told])
     return Scene.concatenate([ImageEncoder()(frames.picture), GridEncoder()(frames.grid), told])
+
+
+def in_other_words(told: captions.Caption) -> list[str]:
+    """The sentences of a caption in a wording that was not learned from."""
+    said = []
+    for what, where in told:
+        for learned, other in OTHERWISE.items():
+            where = where.replace(learned, other)
+        said.append(f"there is {what}, {where}")
+    return said
 
 
 def only(whole: Scene, senses: Sequence[str]) -> Scene:
@@ -65,17 +95,15 @@ def only(whole: Scene, senses: Sequence[str]) -> Scene:
 
 
 def questions() -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """What is missing where, the senses of the cue and those of memory."""
-    found: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    """What is missing where, the senses of the cue and those of memory; first the pairs."""
+    pairs: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
+    others: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = []
     for missing in SENSES:
         one, other = (name for name in SENSES if name != missing)
-        found += [(f"{missing} everywhere", (one,), (other,)), (f"{missing} everywhere", (other,), (one,))]
-        found += [
-            (f"{missing} from the cue", (one, other), (missing,)),
-            (f"{missing} from memory", (missing,), (one, other)),
-        ]
-        found += [(f"{missing} from the cue", (one, other), SENSES)]
-    return found
+        pairs += [(f"{missing} everywhere", (one,), (other,)), (f"{missing} everywhere", (other,), (one,))]
+        others += [(f"{missing} from the cue", (one, other), memory) for memory in ((missing,), SENSES)]
+        others += [(f"{missing} from memory", (missing,), (one, other))]
+    return pairs + others
 
 
 def recall(encoder: Multimodal, whole: Scene, cue: Sequence[str], memory: Sequence[str]) -> float:
@@ -94,10 +122,11 @@ def microseconds(encoder: Multimodal, whole: Scene) -> float:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Encoder -> cue > memory -> mean recall@1 and its 95 % interval over draws of moments."""
-    found: dict[str, Any] = {}
+    """Moments, encoder: cue > memory -> mean recall@1 and its 95 % interval over draws of moments."""
+    found: dict[str, dict[str, list[float]]] = {}
     for row in rows:
-        found.setdefault(row["encoder"], {}).setdefault(f"{row['cue']} > {row['memory']}", []).append(row["recall"])
+        told = found.setdefault(f"{row['moments']}, {row['encoder']}", {})
+        told.setdefault(f"{row['cue']} > {row['memory']}", []).append(row["recall"])
     return {
         name: {asked: [float(np.mean(values)), *interval(values)] for asked, values in each.items()}
         for name, each in found.items()
