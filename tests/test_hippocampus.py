@@ -280,6 +280,24 @@ def test_another_palette_is_another_situation_and_another_layout_is_not(difficul
     assert situations.recognise(np.repeat(latent, 16, axis=0), both).tolist() == list(range(16))
 
 
+def test_games_of_like_walls_and_floors_are_told_apart_by_their_things() -> None:
+    games = [
+        novel(game, 1) for game in (6000, 6001, 6003, 6006, 6009, 6012, 6033)
+    ]  # the first and the last share wall and floor
+    first = [[env.reset(seed=seed)[0]["grid"][..., 0].ravel().astype(np.int64) for seed in range(8)] for env in games]
+    situations, latent = Situations(2, whole), unit([1, 0])
+    for game, views in enumerate(first):
+        for cells in views[:6]:
+            assert situations.recognise(latent, cells[None]).tolist() == [game]
+            situations.learn(game, latent[0], cells)
+    pruned = Situations(2, whole)  # of the first game one episode is left, and the last was never met
+    for game, views in enumerate(first[:6]):
+        for cells in views[: 6 if game else 1]:
+            pruned.learn(game, latent[0], cells)
+    for game, views in enumerate(first):
+        assert pruned.recognise(latent, views[7][None]).tolist() == [game]
+
+
 def test_what_is_unseen_is_no_part_of_a_palette() -> None:
     situations, latent = Situations(2, whole), unit([1, 0])
     cells = np.array([[1] * 12 + [2] * 6 + [3, 4] + [UNSEEN] * 20, [UNSEEN] * 18 + [1] * 14 + [2] * 6 + [3, 4]])

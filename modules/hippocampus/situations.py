@@ -2,8 +2,9 @@
 
 A world has a palette: an episode that begins with tokens which an earlier one had too, or with new ones of the same
 attributes, is of the same situation; one that looks like none of them opens a new one (a leader clustering; in the
-brain, remapping of the hippocampus between environments, Colgin 2008). Scenes without a grid are told apart by the mean
-of their first percepts.
+brain, remapping of the hippocampus between environments, Colgin 2008). Worlds whose walls and floors look alike are
+told apart by which things are there at all, as far as these use to be the same from one episode to the next. Scenes
+without a grid are told apart by the mean of their first percepts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ ALIKE = 0.9
 """How much of what a palette could explain of an episode's first cells that of its situation does, at least."""
 DOUBT = 0.3
 """What speaks against a doubtful situation, in the same measure."""
+SURPRISE = 13.0
+"""Nats by which the things that are there at all may be less likely than they use to be in a situation."""
+FICKLE, FICKLE_WEIGHT = 0.25, 20.0
+"""Chance that of two episodes of a situation only one shows a value, before any were seen, and for how many it counts;
+no situation is thought more fickle."""
 LIKENESS = 0.8
 """Cosine from which a first percept belongs to a situation without a palette."""
 
@@ -38,6 +44,7 @@ class Situations:
         self.sums = np.zeros((0, width))
         self.counts = np.zeros(0)
         self.palettes: list[Array] = []  # of each situation, cells by code
+        self.shown: list[list[Array]] = []  # of each situation, for each attribute, episodes by value that they showed
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -53,6 +60,8 @@ class Situations:
             known = [self._attributes(palette) for palette in self.palettes]
             likeness = np.array([[_explained(self._attributes(_palette(own)), k) for k in known] for own in cells])
             least, doubt = ALIKE, DOUBT
+            strange = np.array([self._surprise(_palette(own)) for own in cells]) > SURPRISE
+            doubtful = strange if doubtful is None else doubtful | strange
         else:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
             likeness = latent @ means.T / np.maximum(np.linalg.norm(latent, axis=1, keepdims=True), 1e-9)
@@ -70,19 +79,60 @@ class Situations:
         values = self.attributes(codes)
         return [np.bincount(column, palette[codes]) for column in values.T]
 
+    def _surprise(self, palette: Array) -> Array:
+        """By how many nats what a first scene shows at all is less likely than first scenes use to be [situations].
+
+        Each value is there in some share of a situation's episodes, and how extreme these shares are (a symmetric
+        beta prior) is what all situations tell: one remembered episode says much where nothing ever differs.
+        """
+        fickle = self._fickle()
+        prior = fickle / (1 - 2 * fickle) if fickle < FICKLE else 0.5
+        told = []
+        values = [np.flatnonzero(counts) for counts in self._attributes(palette)]
+        for episodes, shown in zip(self.counts, self.shown, strict=True):
+            nats = 0.0
+            for there, known in zip(values, shown, strict=True):
+                size = max(len(known), 1 + int(there.max(initial=0)))
+                times, now = np.zeros(size), np.zeros(size, bool)
+                times[: len(known)], now[there] = known, True
+                chance = (times + prior) / (episodes + 2 * prior)
+                usual = chance * np.log(chance) + (1 - chance) * np.log1p(-chance)
+                nats += float((usual - np.log(np.where(now, chance, 1 - chance)))[now | (times > 0)].sum())
+            told.append(nats)
+        return np.array(told)
+
+    def _fickle(self) -> float:
+        """The chance that of two episodes of one situation only one shows a value that some do."""
+        differ, pairs = FICKLE * FICKLE_WEIGHT, FICKLE_WEIGHT
+        for episodes, shown in zip(self.counts, self.shown, strict=True):
+            for known in shown:
+                times = known[known > 0]
+                differ += float((2 * times * (episodes - times) / episodes).sum())
+                pairs += len(times) * (episodes - 1)
+        return differ / pairs
+
     def learn(self, situation: int, latent: Array, cells: Array) -> None:
         """Enter the first latent [D] and cells [n] of an episode under its situation."""
         while situation >= len(self.counts):
             self.sums = np.concatenate([self.sums, np.zeros((1, self.sums.shape[1]))])
             self.counts = np.append(self.counts, 0)
             self.palettes.append(np.zeros(1))
+            self.shown.append([])
         self.sums[situation] += latent
         self.counts[situation] += 1
-        known, own = self.palettes[situation], _palette(cells)
-        both = np.zeros(max(len(known), len(own)))
-        both[: len(known)] = known
-        both[: len(own)] += own
-        self.palettes[situation] = both
+        own = _palette(cells)
+        self.palettes[situation] = _sum(self.palettes[situation], own)
+        there = [(counts > 0).astype(np.float64) for counts in self._attributes(own)]
+        shown = self.shown[situation]
+        self.shown[situation] = [_sum(a, b) for a, b in zip(shown, there, strict=True)] if shown else there
+
+
+def _sum(one: Array, other: Array) -> Array:
+    """The sum of counts that may be of different lengths."""
+    both = np.zeros(max(len(one), len(other)))
+    both[: len(one)] = one
+    both[: len(other)] += other
+    return both
 
 
 def _palette(cells: Array) -> Array:
