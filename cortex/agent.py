@@ -149,7 +149,8 @@ class Agent:
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(self.around(state), state.latent)
         # However confident it is, in a game that no night has learned of the habit only guesses.
-        sure = self.hippocampus.familiar(situation) & (habit.confidence >= self.config.habit.trust)
+        trust = self.config.habit.trust * self.hippocampus.reliance(situation)
+        sure = self.hippocampus.familiar(situation) & (habit.confidence >= trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree = self.plan(state, situation, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
@@ -220,7 +221,8 @@ class Agent:
         model = self.imagination.model(whole, situation[rows])
         tree = Tree(model, rows, [])
         # Where search knows of nothing that pays, a habit that was slept on and is sure of itself knows better.
-        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= LEAD * self.config.habit.trust))[rows]
+        trust = LEAD * self.config.habit.trust * self.hippocampus.reliance(situation)
+        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= trust))[rows]
         found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads)
         return planner.put(plan, found, rows), tree
 

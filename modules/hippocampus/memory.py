@@ -7,7 +7,7 @@ it knows nothing: an empty memory on the first morning is the lesioned memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -106,6 +106,16 @@ class Hippocampus:
         self.situations = Situations(self.width, partial(self.codebook.attributes, blocks=self.channels), self.most)
         self.largest_reward = 0.0
         self.moments = Moments()
+        self.relied: dict[int, float] = {int(s): share for s, share in self.store.get("relied", {}).items()}
+
+    def rely(self, relied: Mapping[int, float]) -> None:
+        """Keep how far search is relied on in situations of which memories were given up."""
+        self.relied = dict(relied)
+        self.store.put("relied", {str(situation): share for situation, share in relied.items()})
+
+    def reliance(self, situation: Array) -> Array:
+        """How far search can be relied on in each situation [B], in [0, 1]; 1 where nothing was given up."""
+        return np.array([self.relied.get(int(number), 1.0) for number in situation])
 
     def world(self, situation: int) -> World:
         """What is known of a situation; nothing of a new one."""
