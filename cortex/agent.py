@@ -117,6 +117,11 @@ class Agent:
         scene = self.context.scene(codes)
         return Sensed(scene, self.multimodal(scene), codes)
 
+    def sure(self, habit: Habit, situation: Array, trust: float) -> Array:
+        """Whether the habit is sure enough [B]: confident by ``trust``, and by less where search can be relied on less;
+        never by more than 1."""
+        return np.asarray((trust <= 1) & (habit.confidence >= trust * self.hippocampus.reliance(situation)))
+
     def around(self, state: State) -> Scene:
         """What the habit sees: the surroundings, which the cortex makes out itself where memory does not know the body;
         else the present scene."""
@@ -149,8 +154,7 @@ class Agent:
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
         habit = self.habit(self.around(state), state.latent)
         # However confident it is, in a game that no night has learned of the habit only guesses.
-        trust = self.config.habit.trust * self.hippocampus.reliance(situation)
-        sure = self.hippocampus.familiar(situation) & (habit.confidence >= trust)
+        sure = self.hippocampus.familiar(situation) & self.sure(habit, situation, self.config.habit.trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree = self.plan(state, situation, habit, wanted)
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
@@ -221,9 +225,8 @@ class Agent:
         model = self.imagination.model(whole, situation[rows])
         tree = Tree(model, rows, [])
         # Where search knows of nothing that pays, a habit that was slept on and is sure of itself knows better.
-        trust = LEAD * self.config.habit.trust * self.hippocampus.reliance(situation)
-        leads = (self.hippocampus.familiar(situation) & (habit.confidence >= trust))[rows]
-        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads)
+        leads = self.hippocampus.familiar(situation) & self.sure(habit, situation, LEAD * self.config.habit.trust)
+        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads[rows])
         return planner.put(plan, found, rows), tree
 
     def search(

@@ -87,7 +87,8 @@ def twin(rows: Rows, situations: int = 2**31) -> Rows:
     the first."""
     copy = Rows(None, commit_every=2**62)
     copy.put_tokens(1, rows.tokens()[1:])
-    copy.put("words", rows.get("words", {}))
+    for known in ("words", "pruned", "relied"):
+        copy.put(known, rows.get(known, {}))
     for number in rows.episodes():
         episode = rows.read(number)
         copy.add(replace(episode, situation=min(episode.situation, situations)))

@@ -31,7 +31,7 @@ ROOTS = 256
 """States searched side by side."""
 TRANSITIONS = 20_000
 """Most steps from which the world model learns in one night."""
-DREAMS = 16
+DREAMS = 64
 """Most dreams that one remembered state is given."""
 
 
@@ -318,14 +318,15 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
     lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where)
-    return rehearsed(agent, lessons) if settled else lessons
+    return rehearsed(agent, lessons, chosen.situation) if settled else lessons
 
 
-def rehearsed(agent: Agent, lessons: Lessons) -> Lessons:
+def rehearsed(agent: Agent, lessons: Lessons, situation: Array) -> Lessons:
     """The lessons of situations of which too little may be left to search in: what the cortex is sure of teaches itself
-    (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016)."""
+    (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016), and what it is less sure of too, as
+    far as search cannot be relied on."""
     habit = agent.habit(lessons.scene)
-    sure = habit.confidence >= agent.config.sleep.sure
+    sure = agent.sure(habit, situation, agent.config.sleep.sure)
     likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)
     return replace(
         lessons,

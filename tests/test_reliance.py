@@ -11,7 +11,7 @@ from cortex.keep import awaken
 from cortex.reliance import reliance
 from cortex.sleep import night, prune
 
-DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=2")
+DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=1")
 NIGHT = ("sleep.steps=400", "sleep.states=1200", "sleep.batch=64", "sleep.world_model_steps=100", "habit.width=32")
 
 
@@ -50,3 +50,4 @@ def test_search_is_relied_on_less_where_what_it_needs_was_given_up() -> None:
     before = searched(agent)
     memory.rely({0: 0.2})
     assert searched(agent) < 0.5 * before
+    assert searched(agent.lesioned("habit")) > 0.5 * before, "without a habit all is searched"
