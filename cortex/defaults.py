@@ -105,7 +105,7 @@ class WorldModel:
 class BodyImageSettings:
     """Which of the things in view am I, as the cortex knows it."""
 
-    width: int = setting(32, "hidden units of a layer", least=1)
+    width: int = setting(64, "hidden units of a layer", least=1)
     trust: float = setting(0.5, "chance from which a thing is taken for the agent; above 1 = never", least=0)
 
 

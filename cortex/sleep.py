@@ -203,24 +203,27 @@ def learn_world(
 
 def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator) -> None:
     """Teach the cortex which of the things in view it was, in views that never turn: there it looks otherwise in each
-    world."""
+    world. Of each world it learns as much as of any other, as far as ``sleep.balance`` says."""
     body, sleep = agent.hippocampus.own_body, agent.config.sleep
     total = sum(len(e.action) for e in episodes)
-    rows: list[tuple[Array, Array]] = []
+    rows: list[tuple[Array, ...]] = []
     for episode in episodes:
         motions = body.motions(episode.situation)
         if motions.resolved and motions.shown:
             picked = np.flatnonzero(generator.random(len(episode.codes)) * total < sleep.states)
             view = body.volatility.steady(episode.codes[picked])[:, agent.context.grid]
             own = motions.where(view, agent.context.view)
-            rows.append((view[own >= 0], own[own >= 0]))
+            rows.append((view[own >= 0], own[own >= 0], np.full((own >= 0).sum(), episode.situation)))
     if rows:
-        view, own = (np.concatenate(column) for column in zip(*rows, strict=True))
+        view, own, situation = (np.concatenate(column) for column in zip(*rows, strict=True))
+        of_situation = np.bincount(situation)[situation]
+        even, by_lot = 1 / of_situation / len(np.unique(situation)), 1 / len(own)
         losses = body_image.fit(
             agent.body_image,
             view,
             agent.codebook,
             own,
+            sleep.balance * even + (1 - sleep.balance) * by_lot,
             body.held,
             sleep.body_steps,
             sleep.batch,

@@ -61,17 +61,18 @@ def fit(
     codes: Array,
     codebook: Vocabulary,
     own: Array,
+    chance: Array,
     held: int,
     steps: int,
     batch: int,
     learning_rate: float,
     generator: np.random.Generator,
 ) -> dict[str, float]:
-    """Learn which token was the agent: ``codes`` [T, N] of a ``codebook``, ``own`` [T]; returns the mean loss of the
-    last tenth.
+    """Learn which token was the agent: ``codes`` [T, N] of a ``codebook``, ``own`` [T], rows drawn with ``chance`` [T];
+    returns the mean loss of the last tenth.
 
-    AdamW under a one-cycle schedule, rows drawn uniformly. Equal for equal generators and thread counts; with no steps
-    or no rows nothing happens.
+    AdamW under a one-cycle schedule. Equal for equal generators and thread counts; with no steps or no rows nothing
+    happens.
     """
     if not steps or not len(own):
         return {}
@@ -79,9 +80,10 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
     last: list[float] = []
     for _ in range(steps):
-        rows = generator.integers(0, len(own), batch)
-        tokens, mask = torch.from_numpy(codebook.decode(codes[rows])), torch.from_numpy(codes[rows] != UNSEEN)
-        loss = functional.cross_entropy(image.forward(tokens, mask), torch.from_numpy(own[rows]))
+        rows = generator.choice(len(own), batch, p=chance)
+        seen, where = elsewhere(codes[rows], own[rows], generator)
+        tokens, mask = torch.from_numpy(codebook.decode(seen)), torch.from_numpy(seen != UNSEEN)
+        loss = functional.cross_entropy(image.forward(tokens, mask), torch.from_numpy(where))
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(image.parameters(), CLIP)
@@ -91,3 +93,13 @@ def fit(
     image.nights += 1
     image.held.fill_(held)
     return {"own": float(np.mean(last))}
+
+
+def elsewhere(codes: Array, own: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Scenes [B, N] of codes in every other of which the agent has changed places with something else that is seen, and
+    where it is then [B]: what is kept of a game may show it in few places, and it is itself anywhere."""
+    other = np.where(codes != UNSEEN, generator.random(codes.shape), -1.0).argmax(axis=1)
+    where = np.where(generator.random(len(codes)) < 0.5, other, own)
+    body, codes = np.arange(len(codes)), codes.copy()
+    codes[body, own], codes[body, where] = codes[body, where], codes[body, own]
+    return codes, where

@@ -29,19 +29,45 @@ def scenes(codebook: Codebook, seed: int, count: int) -> tuple[Array, Array]:
     return codebook.encode(LOOKS[kinds - 1], np.ones(kinds.shape, bool)), own
 
 
+def even(own: Array) -> Array:
+    return np.full(len(own), 1 / len(own))
+
+
 def test_it_points_at_the_agent_by_what_the_whole_scene_is_like() -> None:
     codebook, image = Codebook(), BodyImage(CELLS)
     codes, own = scenes(codebook, 0, 2000)
-    fit(image, codes, codebook, own, 3, 300, 64, 3e-3, np.random.default_rng(0))
+    fit(image, codes, codebook, own, even(own), 3, 300, 64, 3e-3, np.random.default_rng(0))
     codes, own = scenes(codebook, 1, 200)
     told, chance = image(codebook.decode(codes), codes != UNSEEN)
     assert (told == own).mean() >= 0.98 and np.median(chance) > 0.9 and int(image.held) == 3
 
 
+def test_it_points_at_the_agent_where_it_never_was_before() -> None:
+    codebook, image = Codebook(), BodyImage(CELLS)
+    codes, own = scenes(codebook, 0, 4000)
+    here = own < 3  # all that is remembered
+    fit(image, codes[here], codebook, own[here], even(own[here]), 3, 300, 64, 3e-3, np.random.default_rng(0))
+    told, _ = image(codebook.decode(codes[~here]), codes[~here] != UNSEEN)
+    assert (told == own[~here]).mean() >= 0.97
+
+
+def test_of_each_world_it_learns_as_much_as_of_any_other() -> None:
+    codebook, image = Codebook(), BodyImage(CELLS)
+    codes, own = scenes(codebook, 0, 2000)
+    first = (codes == codes[0][own[0]]).any(axis=1) & (codes[np.arange(2000), own] == codes[0][own[0]])
+    rows = np.concatenate([np.flatnonzero(first), np.flatnonzero(~first)[:6]])  # of one game little is left
+    fewer = np.isin(rows, np.flatnonzero(~first))
+    chance = np.where(fewer, 0.5 / 6, 0.5 / (~fewer).sum())
+    fit(image, codes[rows], codebook, own[rows], chance, 3, 300, 64, 3e-3, np.random.default_rng(0))
+    codes, own = scenes(codebook, 1, 400)
+    told, _ = image(codebook.decode(codes), codes != UNSEEN)
+    assert (told == own).mean() >= 0.95
+
+
 def test_before_the_first_night_and_without_updates_it_points_at_nobody() -> None:
     codebook, image = Codebook(), BodyImage(CELLS)
     codes, own = scenes(codebook, 0, 20)
-    assert fit(image, codes, codebook, own, 3, 0, 64, 3e-3, np.random.default_rng(0)) == {}
+    assert fit(image, codes, codebook, own, even(own), 3, 0, 64, 3e-3, np.random.default_rng(0)) == {}
     told, chance = image(codebook.decode(codes), codes != UNSEEN)
     assert (told < 0).all() and (chance == 0).all()
 
