@@ -87,10 +87,11 @@ def twin(rows: Rows, situations: int = 2**31) -> Rows:
     the first."""
     copy = Rows(None, commit_every=2**62)
     copy.put_tokens(1, rows.tokens()[1:])
-    for known in ("words", "pruned", "relied"):
+    episodes = [rows.read(number) for number in rows.episodes()]
+    apart = all(episode.situation <= situations for episode in episodes)
+    for known in ("words", "pruned", "relied", "bodies") if apart else ("words",):
         copy.put(known, rows.get(known, {}))
-    for number in rows.episodes():
-        episode = rows.read(number)
+    for episode in episodes:
         copy.add(replace(episode, situation=min(episode.situation, situations)))
     return copy
 

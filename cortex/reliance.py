@@ -1,54 +1,73 @@
 """How far search can be relied on where memories were given up: a model of which parts are lost can mislead.
 
-Where the habit is sure of itself, in remembered and in dreamed states, the two are compared: the share of these states
-in which search still chooses as the habit does is how far search is relied on in that situation. By day the habit acts
-alone from a confidence that much lower. (Arbitration by the reliability of each system, Daw, Niv & Dayan 2005, Lee,
-Shimojo & O'Doherty 2014.)
+Before a night forgets, search is asked what to do in states of each situation, remembered and dreamed ones; afterwards
+it is asked again. The share of them in which it still does what it would have done, times what was left of it before,
+is how far it is relied on. By day the habit acts alone from a confidence that much lower. (Arbitration by the
+reliability of each system, Daw, Niv & Dayan 2005; Lee, Shimojo & O'Doherty 2014.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cortex.dream import dream
 from cortex.replay import moments
-from cortex.types import Array, State, join, take
+from cortex.types import Array, Plan, State, join, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
 
 STATES = 48
-"""Remembered states of a situation from which it is found: as they were, and dreamed, oftener where few are left."""
+"""Remembered states of a situation; each is dreamed once, or more often where there are fewer."""
 DREAMS = 16
 """Most dreams of each."""
-LEAST = 16
-"""Fewest states in which the habit is sure for anything to be said."""
+LEAST = 8
+"""Fewest states in which search knew of something that pays for anything to be said."""
 
 
-def reliance(agent: Agent, situations: Collection[int], generator: np.random.Generator) -> dict[int, float]:
-    """How far search can be relied on in each of ``situations`` of which enough is known to tell."""
-    found: dict[int, float] = {}
-    if not agent.habit.nights or agent.config.planner.simulations <= 0:
-        return found
-    for situation in sorted(situations):
-        numbers = agent.hippocampus.world(situation).episodes
-        states = _some(agent, numbers, generator) if numbers else None
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """States of one situation in which search knew of something that pays, and what it would have done."""
+
+    state: State  # n bodies
+    situation: Array  # [n]
+    best: Array  # [n, A] bool
+
+
+def ask(agent: Agent, situations: Collection[int], generator: np.random.Generator) -> list[Asked]:
+    """What search would do in states of ``situations``, those apart in which enough of it is known."""
+    asked = []
+    for situation in sorted(situations) if agent.config.planner.simulations > 0 else ():
+        states = _some(agent, agent.hippocampus.world(situation).episodes, generator)
         if states is None:
             continue
         where = np.full(len(states.code), situation, np.int32)
-        dreams = min(DREAMS, 1 + STATES // len(where))  # little may be left
-        dreamed = [dream(agent, states, where, generator) for _ in range(dreams)]
-        told = np.concatenate([_alike(agent, part, where) for part in (states, *dreamed)])
-        if len(told) >= LEAST:
-            found[situation] = float(told.mean())
-    return found
+        dreams = min(DREAMS, 1 + STATES // len(where))
+        states = join([states, *(dream(agent, states, where, generator) for _ in range(dreams))])
+        where = np.full(len(states.code), situation, np.int32)
+        plan = _search(agent, states, where)
+        known = np.flatnonzero(plan.known)
+        if len(known) >= LEAST:
+            asked.append(Asked(take(states, known), where[known], plan.best[known]))
+    return asked
+
+
+def reliance(agent: Agent, asked: Collection[Asked]) -> dict[int, float]:
+    """How far search can be relied on in each situation of which memories were given up, now that they are."""
+    relied = dict(agent.hippocampus.relied)
+    for one in asked:
+        plan, situation = _search(agent, one.state, one.situation), int(one.situation[0])
+        does = np.take_along_axis(one.best, plan.weights.argmax(axis=1)[:, None], axis=1)[:, 0] & plan.known
+        relied[situation] = relied.get(situation, 1.0) * float(does.mean())
+    return relied
 
 
 def _some(agent: Agent, numbers: list[int], generator: np.random.Generator) -> State | None:
-    """Up to STATES states on a map, drawn from the memories ``numbers`` of one situation; None where there are none."""
+    """About STATES states on a map, drawn from the memories ``numbers`` of one situation; None where there are none."""
     episodes = [agent.hippocampus.store.read(number) for number in numbers]
     chance = STATES / max(STATES, sum(len(episode.action) for episode in episodes))
     parts = []
@@ -59,15 +78,8 @@ def _some(agent: Agent, numbers: list[int], generator: np.random.Generator) -> S
     return join(parts) if parts else None
 
 
-def _alike(agent: Agent, states: State, situation: Array) -> Array:
-    """Of the ``states`` [n] in which the habit is sure: whether search would do what the habit does [<= n] bool."""
-    habit = agent.habit(states.scene)
-    rows = np.flatnonzero(habit.confidence >= agent.config.sleep.sure)
-    if len(rows) == 0:
-        return np.zeros(0, bool)
-    model = agent.imagination.calm().model(take(states, rows), situation[rows])
-    plan = agent.search(model, habit.prior[rows], agent.config.planner.simulations)
-    prior = habit.prior[rows]
-    likely = prior >= 0.5 * prior.max(axis=1, keepdims=True)
-    followed = plan.actions[:, 0] if plan.actions.shape[1] else np.full(len(rows), -1)
-    return likely[np.arange(len(rows)), np.maximum(0, followed)] & (followed >= 0)
+def _search(agent: Agent, states: State, situation: Array) -> Plan:
+    """What search would do, with nothing to find out."""
+    even = np.full((len(situation), agent.motor.actions), 1 / agent.motor.actions, np.float32)
+    model = agent.imagination.calm().model(states, situation)
+    return agent.search(model, even, agent.config.planner.simulations)

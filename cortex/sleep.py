@@ -17,7 +17,7 @@ from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
-from cortex.reliance import reliance
+from cortex.reliance import ask, reliance
 from cortex.replay import moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
 
@@ -149,13 +149,14 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     gone = np.asarray(forgets(episodes, memory.day, memory.capacity + spared, generator), bool)
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
-    poorer = {e.situation for e, goes in zip(episodes, gone, strict=True) if goes} | set(done.get("situations", []))
     if gone.any():
+        asked = ask(agent, {e.situation for e, goes in zip(episodes, gone, strict=True) if goes}, generator.spawn(1)[0])
+        memory.keep_bodies()
         store.delete([number for number, goes in zip(numbers, gone, strict=True) if goes])
-        store.put("pruned", {"day": memory.day, "forgotten": lost, "situations": sorted(poorer)})
+        store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)
-    memory.rely(reliance(agent, poorer, generator.spawn(1)[0]))
+        memory.rely(reliance(agent, asked))
     salience, age = ranked.judge(episodes, memory.day)
     stays, situation = ~gone, np.array([e.situation for e in episodes], np.int64)
     strength = (salience * retention(age, 1 + 9 * salience))[stays]

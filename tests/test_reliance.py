@@ -8,7 +8,7 @@ import torch
 import cortex
 from cortex.day import living
 from cortex.keep import awaken
-from cortex.reliance import reliance
+from cortex.reliance import ask, reliance
 from cortex.sleep import night, prune
 
 DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=1")
@@ -29,21 +29,22 @@ def test_search_is_relied_on_less_where_what_it_needs_was_given_up() -> None:
     torch.set_num_threads(1)
     agent = cortex.Agent.make("MiniGrid-Empty-5x5-v0", *DAY, *NIGHT, "hippocampus.capacity=400", seed=1).learn(600)
     memory = agent.hippocampus
-    assert reliance(agent, [0], draw(0)) == {}, "before the first night there is no habit to ask"
     night(agent, draw(0))
-    whole = reliance(agent, [0], draw(0))[0]
-    assert whole > 0.8 and memory.reliance(np.array([0, 1])).tolist() == [1.0, 1.0]
-
+    assert memory.reliance(np.array([0, 1])).tolist() == [1.0, 1.0]
     prune(agent, draw(0))
-    assert memory.relied.keys() == {0} and memory.reliance(np.array([0, 1])).tolist() == [memory.relied[0], 1.0]
+    assert memory.relied[0] > 0.8, "enough is left"
     told = memory.relied
     awaken(agent)
     assert memory.relied == told, "it is known the next morning too"
 
-    store = memory.store
+    memory.rely({})
+    asked, store = ask(agent, [0, 7], draw(0)), memory.store
+    assert len(asked) == 1 and reliance(agent, asked) == {0: 1.0}, "nothing is lost yet"
     store.delete([number for number in store.episodes() if store.read(number).success])
     awaken(agent)
-    assert reliance(agent, [0], draw(0))[0] < whole - 0.3, "who has never seen it pay cannot search for it"
+    assert reliance(agent, asked)[0] < 0.3, "who has never seen it pay cannot search for it"
+    memory.rely({0: 0.5})
+    assert reliance(agent, asked)[0] < 0.15, "what was lost before stays lost"
 
     memory.day += 1
     memory.rely({0: 1.0})

@@ -15,6 +15,7 @@ from cortex.types import MODALITIES, UNSEEN, Array, Episode, Layout, Motions, Vo
 
 from .guises import LEAP, STILL, Guises
 from .registration import Registration, silent
+from .schemas import fuller
 from .volatility import Volatility
 from .worlds import DUE, World
 
@@ -38,6 +39,7 @@ class Body:
         self.registration = Registration(at, actions, self.grid) if len(self.grid) else None
         self.guises = Guises(at, actions) if len(self.grid) else None
         self.volatility = Volatility(self.grid, codebook, channels)
+        self.earlier: dict[int, Motions] = {}  # schemas of situations, from rows that were given up
         self.news()
         self._begin()
 
@@ -160,6 +162,7 @@ class Body:
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
         found = None if self.turning else self.guises.fit(before, after, action, usual, held)
+        found = found if self.turning else fuller(found, self.earlier.get(situation))
         known, world.motions = world.motions, found
         world.steps = None if found is None else self.guises.steps(found, before, after, action)
         return (None if known is None else known.version) != (None if found is None else found.version)

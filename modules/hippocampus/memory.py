@@ -33,6 +33,7 @@ from .moments import STEP, Moments
 from .naming import Naming
 from .ripening import Ripening
 from .scenes import Scenes, unlike
+from .schemas import heard, told
 from .situations import Situations
 from .unfinished import Unfinished
 from .worlds import World
@@ -94,6 +95,7 @@ class Hippocampus:
         self.unfinished: list[Unfinished] = []
         self.worlds: list[World] = []
         self.own_body = Body(self.worlds, codebook, layout, actions, channels)
+        self.own_body.earlier = {int(s): heard(schema) for s, schema in store.get("bodies", {}).items()}
         self._stored = max(1, len(store.tokens()))
         self.clear()
         self._blank(0)  # levels that no token has are refused at once
@@ -112,6 +114,12 @@ class Hippocampus:
         """Keep how far search is relied on in situations of which memories were given up."""
         self.relied = dict(relied)
         self.store.put("relied", {str(situation): share for situation, share in relied.items()})
+
+    def keep_bodies(self) -> None:
+        """Keep what the rows tell of the agent's body in each situation: some of them are given up."""
+        motions = {number: world.motions for number, world in enumerate(self.worlds)}
+        self.own_body.earlier = {number: schema for number, schema in motions.items() if schema is not None}
+        self.store.put("bodies", {str(number): told(schema) for number, schema in self.own_body.earlier.items()})
 
     def reliance(self, situation: Array) -> Array:
         """How far search can be relied on in each situation [B], in [0, 1]; 1 where nothing was given up."""

@@ -1,0 +1,33 @@
+"""Body schemas as they are kept beside the rows: what rows that were given up had told of the agent's body.
+
+A game's rows may all be given up in which the agent showed one of its guises; what it looks like is known for good, as
+semantic memory outlives the episodes that it came of (Winocur & Moscovitch 2011).
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from cortex.types import UNSEEN, Motions
+
+
+def told(motions: Motions) -> dict[str, Any]:
+    """A schema as JSON values."""
+    values = {field.name: getattr(motions, field.name) for field in fields(motions)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+
+
+def heard(values: dict[str, Any]) -> Motions:
+    """The schema that was `told`."""
+    kinds = {"selves": np.int32, "blocked": np.float32}
+    arrays = {n: np.array(v, kinds.get(n, np.int64)) for n, v in values.items() if isinstance(v, list)}
+    return Motions(**{**values, **arrays})
+
+
+def fuller(found: Motions | None, earlier: Motions | None) -> Motions | None:
+    """The schema that knows more guises of the agent, the one that was ``found`` if both know as many."""
+    guises = [0 if schema is None else int((schema.selves != UNSEEN).sum()) for schema in (found, earlier)]
+    return earlier if guises[1] > guises[0] else found
