@@ -85,12 +85,13 @@ class Cortex:
         keep.awaken(self.agent)
 
     def cost(self) -> Cost:
-        """Updates of all nights; bytes of the rows' arrays and of the tensors."""
+        """Updates of all nights; bytes of the rows' arrays, of what is kept beside them, and of the tensors."""
         rows = keep.rows_of(self.agent)
         told = [rows.read(number) for number in rows.episodes()]
         arrays = sum(e.codes.nbytes + e.action.nbytes + e.reward.nbytes + e.salience.nbytes for e in told)
         weights = sum(value.numel() * value.element_size() for value in self.agent.weights().values())
-        return Cost(self.updates, int(arrays + rows.tokens().nbytes), int(weights))
+        beside = len(json.dumps(rows.get("bodies", {})))
+        return Cost(self.updates, int(arrays + rows.tokens().nbytes + beside), int(weights))
 
     def save(self, folder: Path) -> None:
         """As ``Agent.save``, with the count of updates beside it."""

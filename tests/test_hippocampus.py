@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import cortex
+from cortex import face
 from cortex.day import live_day, living
 from cortex.modules.hippocampus import body as own
 from cortex.modules.hippocampus.events import FEATURES
@@ -366,6 +367,22 @@ def test_the_schema_of_a_view_that_stays_is_found_again_from_the_rows(player: co
     again = player.hippocampus.own_body.motions(0)
     assert again.resolved and set(again.selves.tolist()) == set(known.selves.tolist())
     np.testing.assert_array_equal(again.go[:, :4][again.selves != UNSEEN], known.go[:, :4][known.selves != UNSEEN])
+
+
+def test_what_the_agent_looks_like_outlives_the_rows_that_showed_it(player: cortex.Agent) -> None:
+    whole = set(player.hippocampus.own_body.motions(0).selves.tolist())
+
+    def pruned(keeping: bool) -> set[int]:
+        """The guises that are known when only the shortest episode is left."""
+        brain = face.lesioned(player, apart=True).hippocampus
+        lengths = {number: len(brain.store.read(number).action) for number in brain.store.episodes()}
+        if keeping:
+            brain.keep_bodies()
+        brain.store.delete(sorted(lengths, key=lambda number: lengths[number])[1:])
+        brain.recollect()
+        return set(brain.own_body.motions(0).selves.tolist())
+
+    assert pruned(True) == whole != pruned(False)
 
 
 def test_what_another_game_looks_like_opens_a_world_of_its_own(player: cortex.Agent) -> None:
