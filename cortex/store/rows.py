@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cortex.store import database, files
-from cortex.types import COORDINATES, TOKEN_WIDTH, Array, CortexError, Episode, Layout
+from cortex.types import COORDINATES, TOKEN_WIDTH, Array, CortexError, Episode, Layout, room
 
 _SPACE = "nothing is lost in RAM, make space and commit again"
 
@@ -38,7 +38,7 @@ class Rows:
                 raise
         self._generation, self._next = held.generation, held.next
         self._episodes = held.episodes
-        self._tokens = held.tokens
+        self._tokens = self._space = held.tokens  # of the second the first are the first, behind them is room
         self._meta = held.meta
         self._layouts = {_key(layout): (number, layout) for number, layout in enumerate(held.layouts, 1)}
         self._count: Counter[tuple[int, int]] = Counter()
@@ -92,7 +92,10 @@ class Rows:
         if first_code != len(self._tokens):
             raise CortexError(f"token codes are consecutive: the next is {len(self._tokens)}, not {first_code}")
         fresh = _exact("token vectors", vectors, np.float32, (None, TOKEN_WIDTH))
-        self._tokens = np.concatenate([self._tokens, fresh])
+        if len(fresh):
+            self._space = room(self._space, first_code + len(fresh))
+            self._space[first_code : first_code + len(fresh)] = fresh
+            self._tokens = self._space[: first_code + len(fresh)]
 
     def tokens(self) -> Array:
         """[V, E] float32, the vector of each code; row 0 (UNSEEN) is zeros. Not to be written."""

@@ -9,7 +9,7 @@ without a grid are told apart by the mean of their first percepts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import gammaln
@@ -31,6 +31,8 @@ SURPRISE = 13.0
 FICKLE, FICKLE_WEIGHT = 0.25, 20.0
 """Chance that of two episodes of a situation only one shows a value, before any were seen, and for how many it counts;
 no situation is thought more fickle."""
+Palette = list[tuple[Array, Array]]
+"""Of each attribute the values that cells show, and how many show each."""
 LIKENESS = 0.8
 """Cosine from which a first percept belongs to a situation without a palette."""
 
@@ -45,6 +47,7 @@ class Situations:
         self.counts = np.zeros(0)
         self.palettes: list[Array] = []  # of each situation, cells by code
         self.shown: list[list[Array]] = []  # of each situation, for each attribute, episodes by value that they showed
+        self._known: list[Palette | None] = []  # the same by the values of each attribute, None where to be found anew
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -57,8 +60,8 @@ class Situations:
         if new == 0:
             return np.zeros(len(latent), np.int32)
         if cells.shape[1]:
-            known = [self._attributes(palette) for palette in self.palettes]
-            likeness = np.array([[_explained(self._attributes(_palette(own)), k) for k in known] for own in cells])
+            known = [self._attributes_of(number) for number in range(new)]
+            likeness = np.array([_likeness(self._attributes(_palette(own)), known) for own in cells])
             least, doubt = ALIKE, DOUBT
             strange = np.array([self._surprise(_palette(own)) for own in cells]) > SURPRISE
             doubtful = strange if doubtful is None else doubtful | strange
@@ -73,11 +76,21 @@ class Situations:
         known = (likeness[np.arange(len(latent)), best] >= least) | (new > self.most)
         return np.where(known, best, new).astype(np.int32)
 
-    def _attributes(self, palette: Array) -> list[Array]:
-        """How many cells of a palette show each value, for each attribute."""
+    def _attributes_of(self, situation: int) -> Palette:
+        known = self._known[situation]
+        if known is None:
+            known = self._known[situation] = self._attributes(self.palettes[situation])
+        return known
+
+    def _attributes(self, palette: Array) -> Palette:
+        """The values that a palette shows and how many of its cells do, for each attribute."""
         codes = np.flatnonzero(palette)
-        values = self.attributes(codes)
-        return [np.bincount(column, palette[codes]) for column in values.T]
+        told = []
+        for column in self.attributes(codes).T:
+            values, which = np.unique(column, return_inverse=True)
+            times, shown = np.bincount(which, palette[codes]), values > 0  # the first is what nothing shows
+            told.append((values[shown], times[shown]))
+        return told
 
     def _surprise(self, palette: Array) -> Array:
         """By how many nats what a first scene shows at all is less likely than first scenes use to be [situations].
@@ -88,16 +101,15 @@ class Situations:
         fickle = self._fickle()
         prior = fickle / (1 - 2 * fickle) if fickle < FICKLE else 0.5
         told = []
-        values = [np.flatnonzero(counts) for counts in self._attributes(palette)]
+        values = [values for values, _ in self._attributes(palette)]
         for episodes, shown in zip(self.counts, self.shown, strict=True):
             nats = 0.0
             for there, known in zip(values, shown, strict=True):
-                size = max(len(known), 1 + int(there.max(initial=0)))
-                times, now = np.zeros(size), np.zeros(size, bool)
-                times[: len(known)], now[there] = known, True
+                either = np.union1d(there, np.flatnonzero(known))
+                times = np.where(either < len(known), known[np.minimum(either, len(known) - 1)], 0)
                 chance = (times + prior) / (episodes + 2 * prior)
                 usual = chance * np.log(chance) + (1 - chance) * np.log1p(-chance)
-                nats += float((usual - np.log(np.where(now, chance, 1 - chance)))[now | (times > 0)].sum())
+                nats += float((usual - np.log(np.where(np.isin(either, there), chance, 1 - chance))).sum())
             told.append(nats)
         return np.array(told)
 
@@ -118,11 +130,12 @@ class Situations:
             self.counts = np.append(self.counts, 0)
             self.palettes.append(np.zeros(1))
             self.shown.append([])
+            self._known.append(None)
         self.sums[situation] += latent
         self.counts[situation] += 1
         own = _palette(cells)
-        self.palettes[situation] = _sum(self.palettes[situation], own)
-        there = [(counts > 0).astype(np.float64) for counts in self._attributes(own)]
+        self.palettes[situation], self._known[situation] = _sum(self.palettes[situation], own), None
+        there = [np.bincount(values).astype(np.float64) for values, _ in self._attributes(own)]
         shown = self.shown[situation]
         self.shown[situation] = [_sum(a, b) for a, b in zip(shown, there, strict=True)] if shown else there
 
@@ -142,26 +155,29 @@ def _palette(cells: Array) -> Array:
     return counts
 
 
-def _explained(own: list[Array], known: list[Array]) -> float:
-    """How well a palette explains another, against how well that explains itself."""
-    return _evidence(own, known) / max(_evidence(own, own), 1e-9)
+def _likeness(own: Palette, known: Sequence[Palette]) -> list[float]:
+    """How well each of the ``known`` palettes explains one's own, against how well that explains itself."""
+    itself = max(_evidence(own, own), 1e-9)
+    return [_evidence(own, palette) / itself for palette in known]
 
 
-def _evidence(own: list[Array], known: list[Array]) -> float:
+def _evidence(own: Palette, known: Palette) -> float:
     """By how many nats a palette explains another's cells better than if each value were as likely: both
     Dirichlet-multinomial, one attribute beside the other."""
     total = 0.0
-    for mine, theirs in zip(own, known, strict=True):
-        size = max(len(mine), len(theirs), VALUES + 1)
-        counts, before = np.zeros(size), np.zeros(size)
-        counts[: len(mine)], before[: len(theirs)] = mine, theirs
-        counts, before = counts[1:], before[1:]  # the first is what nothing shows
-        before *= min(1.0, WEIGHT / max(before.sum(), 1.0))
-        total += _log_marginal(counts, ANY + before) - _log_marginal(counts, np.full(size - 1, ANY))
+    for (mine, counts), (theirs, times) in zip(own, known, strict=True):
+        size = max(mine.max(initial=0), theirs.max(initial=0), VALUES)
+        cells = times.sum()
+        weight = min(1.0, WEIGHT / max(cells, 1.0))
+        before = ANY + weight * (times @ (theirs[:, None] == mine))
+        any_value = np.full(len(mine), ANY)
+        total += _log_marginal(counts, before, ANY * size + weight * cells)
+        total -= _log_marginal(counts, any_value, ANY * size)
     return total
 
 
-def _log_marginal(counts: Array, prior: Array) -> float:
-    """Log chance of drawing ``counts`` [k] in some order, of a Dirichlet ``prior`` [k]."""
+def _log_marginal(counts: Array, prior: Array, weight: float) -> float:
+    """Log chance of drawing values in some order, those with ``counts`` [k] of a Dirichlet ``prior`` [k], which has
+    ``weight`` over all values."""
     each = (gammaln(counts + prior) - gammaln(prior)).sum()
-    return float(gammaln(prior.sum()) - gammaln(prior.sum() + counts.sum()) + each)
+    return float(gammaln(weight) - gammaln(weight + counts.sum()) + each)
