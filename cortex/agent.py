@@ -26,7 +26,9 @@ from cortex.modules.motor import Line, Motor
 from cortex.modules.multimodal import Multimodal
 from cortex.modules.threads import one_thread
 from cortex.modules.world_model import WorldModel
+from cortex.outlook import outlook
 from cortex.own import Own
+from cortex.patience import Patience
 from cortex.replay import relearn, relearn_worlds
 from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, either, take
 
@@ -45,6 +47,7 @@ class Carry:
     context: ContextCarry
     situation: Array  # [B]
     line: Line
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +159,9 @@ class Agent:
         # However confident it is, in a game that no night has learned of the habit only guesses.
         sure = self.hippocampus.familiar(situation) & self.sure(habit, situation, self.config.habit.trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
-        plan, tree = self.plan(state, situation, habit, wanted)
+        plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
         action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
-        carry = Carry(replace(context, action=action), situation, line)
+        carry = Carry(replace(context, action=action), situation, line, patience)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
         decided = plan.nodes > 0, follows & ~sure
         return action, carry, Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided, tree)
@@ -211,23 +214,35 @@ class Agent:
 
     def initial(self, bodies: int) -> Carry:
         """What a step is handed when nothing came before it."""
-        return Carry(self.context.initial(bodies), np.zeros(bodies, np.int32), self.motor.initial(bodies))
+        line, patience = self.motor.initial(bodies), Patience.fresh(bodies)
+        return Carry(self.context.initial(bodies), np.zeros(bodies, np.int32), line, patience)
 
-    def plan(self, state: State, situation: Array, habit: Habit, wanted: Array) -> tuple[Plan, Tree]:
-        """Search for the bodies that want it, and what it imagined; the habit's prior for the others."""
+    def plan(
+        self, state: State, situation: Array, habit: Habit, wanted: Array, patience: Patience
+    ) -> tuple[Plan, Tree, Patience]:
+        """Search for the bodies that want it, what it imagined, and the patience that is left; the habit's prior for
+        the others."""
         settings = self.config.planner
         bodies, actions = len(wanted), self.motor.actions
         plan = planner.nothing(bodies, actions, habit.prior)
         rows = np.flatnonzero(wanted) if settings.simulations > 0 else np.zeros(0, np.int64)
         if len(rows) == 0:
-            return plan, Tree(None, rows, [])
+            return plan, Tree(None, rows, []), patience
         whole = state if len(rows) == bodies else take(state, rows)
         model = self.imagination.model(whole, situation[rows])
         tree = Tree(model, rows, [])
         # Where search knows of nothing that pays, a habit that was slept on and is sure of itself knows better.
         leads = self.hippocampus.familiar(situation) & self.sure(habit, situation, LEAD * self.config.habit.trust)
-        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads[rows])
-        return planner.put(plan, found, rows), tree
+        left, most = np.full(len(rows), np.inf), np.full(len(rows), settings.simulations)
+
+        def look_out(long: Array) -> tuple[Array, Array]:
+            if isinstance(model, MappedModel):
+                left[long] = outlook(model, long)
+                most[long] = patience.nodes(rows[long], left[long], settings.simulations)
+            return left[long], most[long]
+
+        found = self.search(model, habit.prior[rows], settings.simulations, tree.layers, leads[rows], look_out)
+        return planner.put(plan, found, rows), tree, patience.after(rows, found, most, left)
 
     def search(
         self,
@@ -236,10 +251,12 @@ class Agent:
         simulations: int,
         layers: list[planner.Layer] | None = None,
         yields: Array | None = None,
+        look_out: planner.Outlook | None = None,
     ) -> Plan:
         """What search finds for the B bodies of ``model``: best-first where scenes can be told apart, and in latents
         where they hardly ever come back. ``prior`` [B, A] stays where best-first finds nothing, or ``yields`` [B] and
-        finds nothing that pays. ``layers`` is given those of a best-first tree."""
+        finds nothing that pays. ``layers`` is given those of a best-first tree; ``look_out`` is asked by a long one
+        what is left to find."""
         settings, (bodies, actions) = self.config.planner, prior.shape
         if simulations > 0 and self.own.planner is not None:
             return self.own.planner(model, prior, simulations)
@@ -257,6 +274,7 @@ class Agent:
             depth=settings.depth,
             tree=layers,
             yields=yields,
+            outlook=look_out,
         )
 
     # The public face; see cortex.face

@@ -12,13 +12,12 @@ from cortex.modules.context import front_of, has_passed, signature
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.worlds import LEAPT
 from cortex.modules.planner import Expansion
+from cortex.sketch import CHANGES, change, flat, like, look, ripening, tally, twin, wrap
 from cortex.types import UNSEEN, Array, Place, Vocabulary, take
 
 if TYPE_CHECKING:
     from cortex.imagination import Imagination
 
-CHANGES = 8
-"""Most cells of the map that one imagined line may change."""
 OPAQUE = 0.5
 """Novelty from which nothing is imagined beyond a step."""
 LIKELY = 0.5
@@ -27,8 +26,6 @@ FATAL = 0.9
 """Chance of an end from which nothing is imagined beyond it."""
 SURE = 0.1
 """Novelty below which one relies on what is foretold."""
-SOON = 4
-"""Most cells of a map that are looked at for what is on its way to become something else."""
 SATED = 0.3
 """Share of its curiosity that is left to one who knows something in this world that pays."""
 SNAP = 0.5
@@ -86,7 +83,8 @@ class MappedModel:
         self.counts = tally(self.cells, parts.codebook.size)
         becomes, steps = self.world.ripening.told(self.world.footing, parts.codebook.size)
         # What has to be waited for is worth less.
-        late = parts.hippocampus.discount ** np.maximum(steps - 1.0, 0.0)
+        late, due = np.ones(len(steps)), np.flatnonzero(steps)
+        late[due] = parts.hippocampus.discount ** np.maximum(steps[due] - 1.0, 0.0)
         self.ripe = becomes, late, ripening(self.cells, becomes)
         self.worth = self.world.events.worth
         # One who knows what pays has less to find out.
@@ -99,6 +97,9 @@ class MappedModel:
         told = self.motions.go, self.motions.turn, self.motions.reach, self.motions.facing, self.motions.turns
         self.body = tuple(map(np.ascontiguousarray, told))
         self.verb = np.asarray(self.motions.verb, np.int64)
+        self.curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
+        self.deed = np.zeros(1 + int(self.verb.max()), np.int64)
+        self.deed[self.verb] = np.arange(len(self.verb))
         self.about = np.column_stack([place.mission, situation]).astype(np.int64)
 
     def roots(self) -> Mapped:
@@ -148,8 +149,7 @@ class MappedModel:
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False
-        curious = parts.novelty * self.keen, parts.event * self.keen * self.hope, parts.frontier
-        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, event, curious)
+        reward, ended, bonus = _weigh(chance, worth, end, novelty, untried, lost, stops, front, event, self.curious)
         ended = 1 - (1 - ended) * late
         return Expansion(
             Mapped(*scenes), key.reshape(shape), reward.reshape(shape), ended.reshape(shape),
@@ -195,13 +195,13 @@ def _meet(
     for node in range(len(root)):
         known, changed, now = cells[root[node]], cell[node], code[node]
         row, column, heading = pose[node, 0], pose[node, 1], pose[node, 2]
-        ground = look(known, changed, now, _flat(row, column, size))
+        ground = look(known, changed, now, flat(row, column, size))
         for action in range(actions):
             at, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
             verbs[at], under[at], met[at, 1] = verb[action], ground, carried[node]
             if down != 0 or right != 0:
-                met[at, 0] = look(known, changed, now, _flat(row + down, column + right, size))
-                met[at, 2] = look(known, changed, now, _flat(row + 2 * down, column + 2 * right, size))
+                met[at, 0] = look(known, changed, now, flat(row + down, column + right, size))
+                met[at, 2] = look(known, changed, now, flat(row + 2 * down, column + 2 * right, size))
     return verbs, met, under
 
 
@@ -247,16 +247,16 @@ def _follow(
             if turns[heading, action]:
                 went[row], novelty[row] = 0, 0
                 after[row, 0], after[row, 1], after[row, 2] = met[row, 0], met[row, 1], met[row, 2]
-            place = _flat(top + down, left + right, size)
+            place = flat(top + down, left + right, size)
             there, where, to = top, left, turn[heading, action]
             if went[row] == LEAPT:
-                spot = _like(known, place, met[row, 0])
+                spot = like(known, place, met[row, 0])
                 there, where = spot // size, spot % size
             elif went[row]:
                 there, where = top + go[heading, action, 0], left + go[heading, action, 1]
             full = change(known, changed, now, place, met[row, 0], after[row, 0])
             if met[row, 2] != after[row, 2]:
-                behind = _flat(top + 2 * down, left + 2 * right, size)
+                behind = flat(top + 2 * down, left + 2 * right, size)
                 full = change(known, changed, now, behind, met[row, 2], after[row, 2]) or full
 
             same = after[row, 0] == met[row, 0] and after[row, 1] == met[row, 1] and after[row, 2] == met[row, 2]
@@ -265,14 +265,14 @@ def _follow(
                 full = full or more
             lost[row] = acts and met[row, 0] == UNSEEN  # what an unseen cell does cannot be imagined
             stops[row] = lost[row] or full or novelty[row] >= OPAQUE
-            front[row] = look(known, changed, now, _flat(there + facing[to, 0], where + facing[to, 1], size))
+            front[row] = look(known, changed, now, flat(there + facing[to, 0], where + facing[to, 1], size))
             events[row, 0], events[row, 1] = verb[row], went[row] > 0
-            events[row, 2] = look(known, changed, now, _flat(there, where, size))
+            events[row, 2] = look(known, changed, now, flat(there, where, size))
             events[row, 3] = after[row, 0] if acts and not went[row] else front[row]
             events[row, 4], events[row, 7] = after[row, 1], carried[node]
             events[row, 5], events[row, 6] = mission, situation
             events[row, 8] = twin(known, counts[root[node]], changed, now, events[row, 3])
-            sign[row] = signature(_wrap(there, size), _wrap(where, size), to, after[row, 1], front[row])
+            sign[row] = signature(wrap(there, size), wrap(where, size), to, after[row, 1], front[row])
             been[row] = has_passed(passed[root[node]], action, went[row] > 0, carried[node], sign[row])
             key[row] = sign[row] * NAMES[3]
             for slot in range(CHANGES):
@@ -300,19 +300,6 @@ def _wait(known: Array, ripe: tuple[Array, Array, Array], body: int, cell: Array
                 left = min(left, late[shown])
                 full = change(known, cell, code, at, shown, becomes[shown]) or full
     return left, full
-
-
-@njit(cache=True)
-def ripening(cells: Array, becomes: Array) -> Array:
-    """Where on the maps ``cells`` [B, S * S] something is seen that becomes another thing: [B, SOON], -1 for none."""
-    where = np.full((len(cells), SOON), -1)
-    for body in range(len(cells)):
-        found = 0
-        for at in range(cells.shape[1]):
-            if found < SOON and becomes[cells[body, at]] != UNSEEN:
-                where[body, found] = at
-                found += 1
-    return where
 
 
 @njit(cache=True)
@@ -356,79 +343,3 @@ def _weigh(
         if untried[row]:
             bonus[row] += hope * (1 - end[row] * (1 - chance[row]))
     return reward, ended, bonus
-
-
-@njit(cache=True)
-def _flat(row: int, column: int, size: int) -> int:
-    """The flat index of a place on a map that wraps around."""
-    return _wrap(row, size) * size + _wrap(column, size)
-
-
-@njit(cache=True)
-def _wrap(at: int, size: int) -> int:
-    """A row or column of a map that wraps around; most lie on it, and a division is slow."""
-    return at if 0 <= at < size else at % size
-
-
-@njit(cache=True)
-def look(known: Array, cell: Array, code: Array, at: int) -> int:
-    """The code at ``at`` of the map ``known`` [S * S] on which ``cell`` [CHANGES], -1 from the first that is free, show
-    ``code`` [CHANGES] now."""
-    for slot in range(CHANGES):
-        if cell[slot] < 0:
-            break
-        if cell[slot] == at:
-            return int(code[slot])
-    return int(known[at])
-
-
-@njit(cache=True)
-def tally(cells: Array, codes: int) -> Array:
-    """At how many places of the maps ``cells`` [B, S * S] each code is seen [B, codes]."""
-    counts = np.zeros((len(cells), codes), np.int64)
-    for body in range(len(cells)):
-        for code in cells[body]:
-            counts[body, code] += 1
-    return counts
-
-
-@njit(cache=True)
-def twin(known: Array, counts: Array, cell: Array, code: Array, of: int) -> bool:
-    """Whether ``of`` is seen at more than one place of the map, as it is after the changes."""
-    if of == UNSEEN:
-        return False
-    count = counts[of] if of < len(counts) else 0
-    for slot in range(CHANGES):
-        if cell[slot] < 0:
-            break
-        count += int(code[slot] == of) - int(known[cell[slot]] == of)
-    return bool(count > 1)
-
-
-@njit(cache=True)
-def change(known: Array, cell: Array, code: Array, at: int, before: int, after: int) -> bool:
-    """Note in ``cell`` and ``code`` that ``at`` shows ``after`` now; True where that is one change too many."""
-    if before == after:
-        return False
-    used = slot = 0
-    while used < CHANGES and cell[used] >= 0:
-        used += 1
-    while slot < used and cell[slot] != at:
-        slot += 1
-    if slot == CHANGES:
-        return True
-    cell[slot], code[slot] = at, after
-    if known[at] == after:  # as the map says, so no change: equal scenes must have equal keys
-        last = max(used, slot + 1) - 1
-        cell[slot], code[slot] = cell[last], code[last]
-        cell[last], code[last] = -1, -1
-    return False
-
-
-@njit(cache=True)
-def _like(known: Array, at: int, code: int) -> int:
-    """Another place than ``at`` of the map ``known`` [S * S] that shows ``code``; ``at`` where none does."""
-    for there in range(len(known)):
-        if known[there] == code and there != at:
-            return there
-    return at

@@ -8,6 +8,7 @@ pure function; the model is its argument.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,8 +21,13 @@ TIE = 1e-6
 """Difference in worth below which two lines are equally good."""
 KNOWN = 0.5
 """Share of a line's worth that must be reward for it to be known to pay."""
+LONG = 64
+"""Nodes from which on a search is long: to ask for a closer bound takes about as long as some dozen of them."""
 LEAST = 1e-4
 """Weight (discount times certainty) below which a line is given up."""
+Outlook = Callable[[Array], tuple[Array, Array]]
+"""Bodies [n] -> a closer bound than that of the model on what one more step and all beyond can be worth [n], and the
+nodes that each may spend [n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,13 @@ def search(
     depth: int,
     tree: list[Layer] | None = None,
     yields: Array | None = None,
+    outlook: Outlook | None = None,
 ) -> Plan:
     """Search from ``roots`` (one imagined scene a body) with up to ``simulations`` nodes a body.
 
     ``prior`` [B, A] is the plan where search finds nothing, and where it ``yields`` [B] and finds nothing that is known
     to pay. At most ``width`` nodes of a layer are kept a body, and ``depth`` layers are made. ``tree`` is given the
-    layers, for who wants to look at them.
+    layers, for who wants to look at them. ``outlook`` is asked once for each body whose search has become long.
     """
     plan = nothing(bodies, actions, prior)
     if simulations <= 0 or bodies == 0:
@@ -118,6 +125,7 @@ def search(
         np.zeros(bodies),
         first,
     )  # body, weight, gained, first
+    top, most, asked = np.full(bodies, float(model.top)), np.full(bodies, simulations), np.zeros(bodies, bool)
     layers: list[tuple[Array, Array]] = []  # signs [M * A] of the children of a layer, those that stay
 
     for level in range(depth):
@@ -126,7 +134,12 @@ def search(
         e = model.expand(nodes)
         told = e.key, e.reward, e.end, e.novelty, e.bonus, e.value
         searched = layer
-        rows, layer = _step(level, layer, told, lead, table, model.top, discount, simulations, width)
+        if outlook is not None and (spent > LONG).any():
+            long = np.flatnonzero((spent > LONG) & ~asked)
+            if len(long):
+                closer, limit = outlook(long)
+                top[long], most[long], asked[long] = np.minimum(top[long], closer), np.minimum(most[long], limit), True
+        rows, layer = _step(level, layer, told, lead, table, top, discount, most, width)
         if tree is not None:
             body, weight, gained, first = searched
             tree.append(Layer(body, weight, gained, first, e, rows))
@@ -144,9 +157,9 @@ def _step(
     told: tuple[Array, ...],
     lead: tuple[Array, ...],
     table: tuple[Array, Array, Array],
-    top: float,
+    top: Array,
     discount: float,
-    simulations: int,
+    most: Array,
     width: int,
 ) -> tuple[Array, tuple[Array, ...]]:
     """Note the best lines that end in an expanded layer, and choose which children [n of M * A] make the next one."""
@@ -170,11 +183,11 @@ def _step(
                 starts[row, action] = True
     _lead(level, owner, stop, gain, starts, best, sets, leaf, paid)
 
-    hope = gain + on * top
-    rows = np.flatnonzero((on > LEAST) & (hope > best[owner] + TIE) & (spent < simulations)[owner])
+    hope = gain + on * top[owner]
+    rows = np.flatnonzero((on > LEAST) & (hope > best[owner] + TIE) & (spent < most)[owner])
     rows = _sorted(rows, key, on + gain)
     rows, merged = _distinct(rows, key, on, gain, starts, table)
-    chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, simulations - spent))
+    chosen = _most_promising(owner[rows], hope[rows], np.minimum(width, np.maximum(most - spent, 0)))
     rows = rows[chosen]
     _enter(table, key[rows], on[rows], gain[rows])
     return rows, (owner[rows], on[rows], gain[rows], merged[chosen])

@@ -11,10 +11,11 @@ import pytest
 
 import cortex
 from cortex.day import live_day, living
-from cortex.mapped import CHANGES, Mapped, MappedModel, change, look, tally, twin
+from cortex.mapped import Mapped, MappedModel
 from cortex.modules.context import deed, slot
 from cortex.modules.hippocampus.memo import Memo
 from cortex.modules.planner import Expansion
+from cortex.sketch import CHANGES, change, look, tally, twin
 from cortex.types import UNSEEN, Array, Place
 
 TASK = "MiniGrid-DoorKey-5x5-v0"

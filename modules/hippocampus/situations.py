@@ -135,7 +135,7 @@ class Situations:
         self.counts[situation] += 1
         own = _palette(cells)
         self.palettes[situation], self._known[situation] = _sum(self.palettes[situation], own), None
-        there = [np.bincount(values).astype(np.float64) for values, _ in self._attributes(own)]
+        there = [np.bincount(values, minlength=1).astype(np.float64) for values, _ in self._attributes(own)]
         shown = self.shown[situation]
         self.shown[situation] = [_sum(a, b) for a, b in zip(shown, there, strict=True)] if shown else there
 
