@@ -78,6 +78,7 @@ def build(
         change=h.change,
         channels=senses.channels,
         naming=h.naming,
+        gist=h.gist,
         situations=h.situations,
     )
     if like and rows is None and (like.config.hippocampus, like.config.multimodal) == (h, config.multimodal):

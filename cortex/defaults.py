@@ -70,6 +70,7 @@ class Hippocampus:
     reservoir: float = setting(0.2, "share of the capacity kept regardless of salience", least=0, most=1)
     fading: float = setting(1.0, "days by which a memory ages in a day; 0 = it does not fade", least=0)
     change: float = setting(3.0, "prior odds that what comes out otherwise has changed; 0 = all is chance", least=0)
+    gist: int = setting(256, "different lessons of a situation that outlast its rows; 0 = none", least=0)
     naming: int = setting(
         0, "missions that must have paid before words are taken to name things; 0 = each mission is a symbol", least=0
     )

@@ -89,7 +89,7 @@ def twin(rows: Rows, situations: int = 2**31) -> Rows:
     copy.put_tokens(1, rows.tokens()[1:])
     episodes = [rows.read(number) for number in rows.episodes()]
     apart = all(episode.situation <= situations for episode in episodes)
-    for known in ("words", "pruned", "relied", "bodies") if apart else ("words",):
+    for known in ("words", "pruned", "relied", "bodies", "gists") if apart else ("words",):
         copy.put(known, rows.get(known, {}))
     for episode in episodes:
         copy.add(replace(episode, situation=min(episode.situation, situations)))

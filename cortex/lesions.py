@@ -10,6 +10,7 @@ LESIONS: dict[str, str] = {
     "binding": "multimodal.width=0",  # scenes have nothing in common but what is equal in them
     "hippocampus": "hippocampus.capacity=0",  # every morning is the first
     "change": "hippocampus.change=0",  # what comes out otherwise than before is chance, and nothing is superseded
+    "gist": "hippocampus.gist=0",  # what rows had taught is forgotten with them
     "likeness": "hippocampus.levels=[]",  # what was learned of a thing is not expected of its like
     "situation": "hippocampus.situations=0",  # all games are one
     "salience": "hippocampus.reservoir=1",  # what is kept is drawn by lot

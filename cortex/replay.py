@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cortex.modules.hippocampus.gist import Gist
 from cortex.modules.hippocampus.moments import STEP
+from cortex.modules.hippocampus.worlds import taught_of
 from cortex.types import Array, Episode, Sensed, State, take
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ def relearn(agent: Agent) -> None:
     for schema in schemas:
         world = memory.enter(len(memory.worlds))
         world.motions, world.rows, world.steps, world.readings = schema
+    for situation in sorted(memory.gists):
+        memory.enter(situation)
     numbers = memory.store.episodes()
     kept = [memory.store.read(number) for number in numbers]
     for number, episode in zip(numbers, kept, strict=True):
@@ -100,9 +104,11 @@ def relearn(agent: Agent) -> None:
     unfinished = memory.unfinished_episodes()
     episodes, begun = kept + unfinished, memory.moments.first(numbers, unfinished)
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
+    counted = np.append(memory.counted(numbers), np.zeros(len(unfinished), bool))
     for m in moments(agent, episodes, around=False):
         when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
-        memory.learn(m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after, when)
+        step = m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after
+        memory.learn(*step, when, counted[m.rows])
         for i, row in enumerate(m.rows):
             code[row][m.t] = m.before.code[i]
             if m.t == 0:
@@ -121,6 +127,7 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     """The same for what is known of some situations alone: their body schemas are others than before."""
     memory = agent.hippocampus
     numbers = [number for s in situations for number in memory.enter(s).episodes]
+    numbers = [number for number, counted in zip(numbers, memory.counted(numbers), strict=True) if not counted]
     episodes = [memory.store.read(number) for number in numbers]
     unfinished = [e for e in memory.unfinished_episodes() if e.situation in situations]
     begun, episodes = memory.moments.first(numbers, unfinished), episodes + unfinished
@@ -129,3 +136,21 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     for m in moments(agent, episodes, around=False):
         when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
         memory.learn_worlds(m.before, m.situation, m.action, m.reward, m.terminated, m.after, when)
+
+
+def fold(agent: Agent, gone: Collection[int]) -> dict[int, Gist]:
+    """The gists of the situations of which the memories ``gone`` will be given up."""
+    memory = agent.hippocampus
+    folded: dict[int, Gist] = {}
+    for situation in sorted({memory.store.read(number).situation for number in gone}) if memory.gist else ():
+        numbers = memory.world(situation).episodes
+        fresh = [number for number, counted in zip(numbers, memory.counted(numbers), strict=True) if not counted]
+        begun, motions = memory.moments.first(fresh), memory.own_body.motions(situation)
+        taught = []
+        for m in moments(agent, [memory.store.read(number) for number in fresh], around=False):
+            if m.before.place is not None and m.after.place is not None:
+                when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
+                came = m.action, m.reward, m.terminated, when
+                taught.append(taught_of(motions, situation, m.before.place, m.after.place, *came))
+        folded[situation] = memory.fold(situation, taught, np.array([n for n in numbers if n not in gone], np.int64))
+    return folded

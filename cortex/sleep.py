@@ -18,7 +18,7 @@ from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.reliance import ask, reliance
-from cortex.replay import moments, relearn
+from cortex.replay import fold, moments, relearn
 from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
 
 if TYPE_CHECKING:
@@ -150,9 +150,10 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     done = store.get("pruned", {})  # a life that was killed here finds its rows pruned already, with what that told
     lost = int(done["forgotten"]) if done.get("day") == memory.day else int(steps[gone].sum())
     if gone.any():
+        going = [number for number, goes in zip(numbers, gone, strict=True) if goes]
         asked = ask(agent, {e.situation for e, goes in zip(episodes, gone, strict=True) if goes}, generator.spawn(1)[0])
-        memory.keep_bodies()
-        store.delete([number for number, goes in zip(numbers, gone, strict=True) if goes])
+        memory.keep_gists(fold(agent, going))
+        store.delete(going)
         store.put("pruned", {"day": memory.day, "forgotten": lost})
         memory.recollect()
         relearn(agent)

@@ -377,7 +377,7 @@ def test_what_the_agent_looks_like_outlives_the_rows_that_showed_it(player: cort
         brain = face.lesioned(player, apart=True).hippocampus
         lengths = {number: len(brain.store.read(number).action) for number in brain.store.episodes()}
         if keeping:
-            brain.keep_bodies()
+            brain.keep_gists({})
         brain.store.delete(sorted(lengths, key=lambda number: lengths[number])[1:])
         brain.recollect()
         return set(brain.own_body.motions(0).selves.tolist())

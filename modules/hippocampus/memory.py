@@ -26,14 +26,16 @@ from cortex.types import (
     take,
 )
 
+from . import gist as gists
+from . import schemas
 from .body import Body
 from .events import Events
+from .gist import Gist, Taught
 from .interactions import Interactions
 from .moments import STEP, Moments
 from .naming import Naming
 from .ripening import Ripening
 from .scenes import Scenes, unlike
-from .schemas import heard, told
 from .situations import Situations
 from .unfinished import Unfinished
 from .worlds import World
@@ -83,19 +85,21 @@ class Hippocampus:
         channels: int,
         situations: int,
         naming: int = 0,
+        gist: int = 0,
     ) -> None:
         self.store, self.codebook, self.layout, self.actions = store, codebook, layout, actions
         self.most = situations
         self.channels = max(1, channels)
         self.width, self.capacity, self.k, self.levels, self.discount = width, capacity, recall, list(levels), discount
-        self.change, self.naming = change, naming
+        self.change, self.naming, self.gist = change, naming, gist
         self.words = np.flatnonzero(layout.modality == MODALITIES["text"])
         self.grid = np.flatnonzero(layout.modality == MODALITIES["grid"])
         self.day, self.environment = 0, 0
         self.unfinished: list[Unfinished] = []
         self.worlds: list[World] = []
         self.own_body = Body(self.worlds, codebook, layout, actions, channels)
-        self.own_body.earlier = {int(s): heard(schema) for s, schema in store.get("bodies", {}).items()}
+        self.own_body.earlier = {int(s): schemas.heard(schema) for s, schema in store.get("bodies", {}).items()}
+        self.gists = {int(s): gists.heard(gist) for s, gist in store.get("gists", {}).items()}
         self._stored = max(1, len(store.tokens()))
         self.clear()
         self._blank(0)  # levels that no token has are refused at once
@@ -115,11 +119,28 @@ class Hippocampus:
         self.relied = dict(relied)
         self.store.put("relied", {str(situation): share for situation, share in relied.items()})
 
-    def keep_bodies(self) -> None:
-        """Keep what the rows tell of the agent's body in each situation: some of them are given up."""
-        motions = {number: world.motions for number, world in enumerate(self.worlds)}
-        self.own_body.earlier = {number: schema for number, schema in motions.items() if schema is not None}
-        self.store.put("bodies", {str(number): told(schema) for number, schema in self.own_body.earlier.items()})
+    def fold(self, situation: int, taught: Sequence[Taught], stay: Array) -> Gist:
+        """The gist of a situation with what its rows ``taught`` that were not counted in it yet; the memories ``stay``
+        [n] beside it."""
+        world = self.enter(situation)
+        changes = np.array([[*pair, times] for pair, times in sorted(world.ripening.changes.items())], np.int64)
+        told = world.shows.astype(np.int64), world.ripening.times, changes.reshape(-1, 3), stay
+        return gists.gist_of(taught, self.gists.get(situation), *told, self.gist)
+
+    def keep_gists(self, fresh: Mapping[int, Gist]) -> None:
+        """Keep what rows that are given up had taught of their worlds, and of the agent's body in all of them."""
+        if self.gist:
+            self.gists |= fresh
+            self.store.put("gists", {str(situation): gist.told() for situation, gist in self.gists.items()})
+            known = {number: world.motions for number, world in enumerate(self.worlds)}
+            self.own_body.earlier = {number: schema for number, schema in known.items() if schema is not None}
+            told = {str(number): schemas.told(schema) for number, schema in self.own_body.earlier.items()}
+            self.store.put("bodies", told)
+
+    def counted(self, numbers: Sequence[int]) -> Array:
+        """Which of the memories ``numbers`` [n] are counted in a gist."""
+        known = [gist.episodes for gist in self.gists.values()]
+        return np.isin(np.array(numbers, np.int64), np.concatenate(known) if known else [])
 
     def reliance(self, situation: Array) -> Array:
         """How far search can be relied on in each situation [B], in [0, 1]; 1 where nothing was given up."""
@@ -133,6 +154,7 @@ class Hippocampus:
         """The same, to be filled."""
         while situation >= len(self.worlds):
             self.worlds.append(self._blank(len(self.worlds)))
+            self._recall_gist(len(self.worlds) - 1)
         return self.worlds[situation]
 
     def renew(self, situation: int) -> None:
@@ -143,6 +165,12 @@ class Hippocampus:
         world.ripening = Ripening()
         world.shows, world.walked = np.zeros_like(world.shows), {}
         self.own_body.news()
+        self._recall_gist(situation)
+
+    def _recall_gist(self, situation: int) -> None:
+        if situation in self.gists:
+            self.worlds[situation].remember(self.gists[situation])
+            self.own_body.news()
 
     def _blank(self, situation: int) -> World:
         before = self.worlds[:situation]
@@ -248,12 +276,18 @@ class Hippocampus:
         after: State,
         latent_after: Array,
         when: Array,
+        counted: Array | None = None,
     ) -> Array | None:
         """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began: the scenes that
-        followed, the interactions, the events. Returns as `learn_worlds`."""
+        followed, the interactions, the events, but of those that are ``counted`` [n] in a gist. Returns as
+        `learn_worlds`."""
         entries = self.scenes.enter(before.code, before.codes, latent)
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
+        if counted is not None and counted.any():
+            rows = np.flatnonzero(~counted)
+            before, after, situation, action = take(before, rows), take(after, rows), situation[rows], action[rows]
+            reward, terminated, when = reward[rows], terminated[rows], when[rows]
         return self.learn_worlds(before, situation, action, reward, terminated, after, when)
 
     def learn_worlds(

@@ -28,6 +28,7 @@ def heard(values: dict[str, Any]) -> Motions:
 
 
 def fuller(found: Motions | None, earlier: Motions | None) -> Motions | None:
-    """The schema that knows more guises of the agent, the one that was ``found`` if both know as many."""
-    guises = [0 if schema is None else int((schema.selves != UNSEEN).sum()) for schema in (found, earlier)]
-    return earlier if guises[1] > guises[0] else found
+    """The ``earlier`` schema, which came of more rows, unless the one that was ``found`` knows other guises."""
+    if found is None or earlier is None:
+        return found or earlier
+    return earlier if np.isin(found.selves, [*earlier.selves.tolist(), UNSEEN]).all() else found

@@ -13,6 +13,7 @@ from numba import njit
 from cortex.types import UNSEEN, Array, Motions, Place
 
 from .events import Events
+from .gist import Gist, Taught
 from .interactions import Interactions
 from .naming import Naming
 from .ripening import Ripening
@@ -67,40 +68,80 @@ class World:
         """Count what one step of n bodies taught, and ``when`` [n, 2] it was and its episode began; returns which [n]
         taught something new. ``other`` [n, R]: which of the senses that are no grid changed."""
         self.ripening.learn(before, after, action, motions)
-        met, met_after, moved = met_of(before, after, action, motions)
-        changed = (met[:, (FRONT, BEYOND)] != met_after[:, (FRONT, BEYOND)]).any(axis=1)
-        told = (changed | terminated | (reward != 0))[:, None]
+        taught = taught_of(motions, situation, before, after, action, reward, terminated, when)
         if other.any():
+            told = (taught.changed | terminated | (reward != 0))[:, None]
             self.shows += (other & told).sum(axis=0), (other & ~told).sum(axis=0)
-        for code in met[(moved == 1) & ~changed, FRONT].tolist():
+        return self.count(taught)
+
+    def count(self, taught: Taught) -> Array:
+        """Count what n steps taught; returns which [n] taught something new."""
+        for code in taught.walked[taught.walked >= 0].tolist():
             self.walked[code] = self.walked.get(code, 0) + 1
+        then = taught.then.copy()
         # What was pushed on leaves behind what is usually walked on.
-        pushed = (moved > 0) & (met[:, BEYOND] != met_after[:, BEYOND]) & (met[:, FRONT] == met_after[:, FRONT])
-        if pushed.any() and self.footing != UNSEEN:
-            met_after[pushed, FRONT] = self.footing
-        reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
-        rows = np.flatnonzero(((met[:, FRONT] != UNSEEN) & (met_after[:, FRONT] != UNSEEN)) | ~reaches)
-        verb, three = motions.verb[action], [FRONT, CARRIED, BEYOND]
-        news = np.zeros(len(action), bool)
+        if taught.pushed.any() and self.footing != UNSEEN:
+            then[taught.pushed, 0] = self.footing
+        rows = np.flatnonzero(taught.known)
+        news = np.zeros(len(taught.verb), bool)
         news[rows] = self.interactions.learn(
-            verb[rows], met[rows][:, three], moved[rows], met_after[rows][:, three], when[rows]
+            taught.verb[rows], taught.met[rows], taught.moved[rows], then[rows], taught.when[rows]
         )
-        body = np.arange(len(action))
-        own = after.cells[body, *(after.pose[:, :2] % after.cells.shape[1]).T]
-        front = np.where(reaches & (moved == 0), met_after[:, FRONT], after.cells[body, *after.ahead.T])
-        event = [
-            verb,
-            moved > 0,
-            own,
-            front,
-            after.carried,
-            after.mission,
-            np.full(len(action), situation),
-            met[:, CARRIED],
-            _twins(after.cells.reshape(len(action), -1), front.astype(np.int64)),
-        ]
-        features = np.stack([column.astype(np.int64) for column in event], axis=1)
-        return news | self.events.learn(features, reward, terminated, when)
+        return news | self.events.learn(taught.event, taught.reward, taught.ended, taught.when)
+
+    def remember(self, gist: Gist) -> None:
+        """Count what rows that were given up had taught."""
+        self.shows = gist.shows + self.shows
+        self.ripening.times = gist.left.copy()
+        self.ripening.changes.update({(was, then): times for was, then, times in gist.changes.tolist()})
+        taught = gist.taught()
+        if len(taught.verb):
+            self.count(taught)
+
+
+def taught_of(
+    motions: Motions,
+    situation: int,
+    before: Place,
+    after: Place,
+    action: Array,
+    reward: Array,
+    terminated: Array,
+    when: Array,
+) -> Taught:
+    """What one step of n bodies teaches of their world, and ``when`` [n, 2] it was and its episode began."""
+    met, then, moved = met_of(before, after, action, motions)
+    changed = (met[:, (FRONT, BEYOND)] != then[:, (FRONT, BEYOND)]).any(axis=1)
+    pushed = (moved > 0) & (met[:, BEYOND] != then[:, BEYOND]) & (met[:, FRONT] == then[:, FRONT])
+    reaches = motions.reach[before.pose[:, 2], action].any(axis=1)
+    verb, three, body = motions.verb[action], [FRONT, CARRIED, BEYOND], np.arange(len(action))
+    own = after.cells[body, *(after.pose[:, :2] % after.cells.shape[1]).T]
+    front = np.where(reaches & (moved == 0), then[:, FRONT], after.cells[body, *after.ahead.T])
+    event = [
+        verb,
+        moved > 0,
+        own,
+        front,
+        after.carried,
+        after.mission,
+        np.full(len(action), situation),
+        met[:, CARRIED],
+        _twins(after.cells.reshape(len(action), -1), front.astype(np.int64)),
+    ]
+    return Taught(
+        known=((met[:, FRONT] != UNSEEN) & (then[:, FRONT] != UNSEEN)) | ~reaches,
+        changed=changed,
+        pushed=pushed,
+        walked=np.where((moved == 1) & ~changed, met[:, FRONT], -1),
+        verb=verb,
+        met=met[:, three],
+        moved=moved,
+        then=then[:, three],
+        event=np.stack([column.astype(np.int64) for column in event], axis=1),
+        ended=np.asarray(terminated, bool),
+        reward=np.asarray(reward, np.float32),
+        when=when,
+    )
 
 
 def met_of(before: Place, after: Place, action: Array, motions: Motions) -> tuple[Array, Array, Array]:
