@@ -104,7 +104,7 @@ def relearn(agent: Agent) -> None:
     unfinished = memory.unfinished_episodes()
     episodes, begun = kept + unfinished, memory.moments.first(numbers, unfinished)
     code = [np.zeros(len(e.action), np.int64) for e in episodes]
-    counted = np.append(memory.counted(numbers), np.zeros(len(unfinished), bool))
+    counted = memory.counted(episodes)
     for m in moments(agent, episodes, around=False):
         when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
         step = m.before, m.latent, m.situation, m.action, m.reward, m.terminated, m.after, m.latent_after
@@ -127,8 +127,9 @@ def relearn_worlds(agent: Agent, situations: Sequence[int]) -> None:
     """The same for what is known of some situations alone: their body schemas are others than before."""
     memory = agent.hippocampus
     numbers = [number for s in situations for number in memory.enter(s).episodes]
-    numbers = [number for number, counted in zip(numbers, memory.counted(numbers), strict=True) if not counted]
     episodes = [memory.store.read(number) for number in numbers]
+    fresh = np.flatnonzero(~memory.counted(episodes))
+    numbers, episodes = [numbers[row] for row in fresh], [episodes[row] for row in fresh]
     unfinished = [e for e in memory.unfinished_episodes() if e.situation in situations]
     begun, episodes = memory.moments.first(numbers, unfinished), episodes + unfinished
     for situation in situations:
@@ -144,13 +145,14 @@ def fold(agent: Agent, gone: Collection[int]) -> dict[int, Gist]:
     folded: dict[int, Gist] = {}
     for situation in sorted({memory.store.read(number).situation for number in gone}) if memory.gist else ():
         numbers = memory.world(situation).episodes
-        fresh = [number for number, counted in zip(numbers, memory.counted(numbers), strict=True) if not counted]
-        begun, motions = memory.moments.first(fresh), memory.own_body.motions(situation)
+        episodes = [memory.store.read(number) for number in numbers]
+        fresh = np.flatnonzero(~memory.counted(episodes))
+        begun, motions = memory.moments.first([numbers[row] for row in fresh]), memory.own_body.motions(situation)
         taught = []
-        for m in moments(agent, [memory.store.read(number) for number in fresh], around=False):
+        for m in moments(agent, [episodes[row] for row in fresh], around=False):
             if m.before.place is not None and m.after.place is not None:
                 when = np.column_stack([begun[m.rows] + m.t * STEP, begun[m.rows]])
                 came = m.action, m.reward, m.terminated, when
                 taught.append(taught_of(motions, situation, m.before.place, m.after.place, *came))
-        folded[situation] = memory.fold(situation, taught, np.array([n for n in numbers if n not in gone], np.int64))
+        folded[situation] = memory.fold(situation, taught)
     return folded

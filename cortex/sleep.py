@@ -327,11 +327,12 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
 
 
 def rehearsed(agent: Agent, lessons: Lessons, situation: Array) -> Lessons:
-    """The lessons of situations of which too little may be left to search in: what the cortex is sure of teaches itself
-    (pseudo-rehearsal, Robins 1995; learning without forgetting, Li & Hoiem 2016), and what it is less sure of too, as
-    far as search cannot be relied on."""
+    """The lessons of situations of which too little may be left to search in: where search finds nothing, or can be
+    relied on less than the habit is confident, what the cortex is sure of teaches itself (pseudo-rehearsal, Robins
+    1995; learning without forgetting, Li & Hoiem 2016)."""
     habit = agent.habit(lessons.scene)
-    sure = agent.sure(habit, situation, agent.config.sleep.sure)
+    poorer = (habit.confidence > agent.hippocampus.reliance(situation)) | ~lessons.found
+    sure = poorer & agent.sure(habit, situation, agent.config.sleep.sure)
     likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)
     return replace(
         lessons,

@@ -90,7 +90,7 @@ class Cortex:
         told = [rows.read(number) for number in rows.episodes()]
         arrays = sum(e.codes.nbytes + e.action.nbytes + e.reward.nbytes + e.salience.nbytes for e in told)
         weights = sum(value.numel() * value.element_size() for value in self.agent.weights().values())
-        beside = len(json.dumps(rows.get("bodies", {})))
+        beside = sum(len(json.dumps(rows.get(known, {}))) for known in ("bodies", "gists", "relied"))
         return Cost(self.updates, int(arrays + rows.tokens().nbytes + beside), int(weights))
 
     def save(self, folder: Path) -> None:

@@ -85,6 +85,7 @@ def settings(arm: str, games: int, options: Any) -> dict[str, Any]:
     """What the agent of a row is told."""
     kept = max(1, round(KEPT * games * options.steps))
     told = {"hippocampus.capacity": kept, "sleep.steps": options.updates}
+    no_past = {"hippocampus.capacity": 1, "hippocampus.gist": 0}
     return (
         told
         | {
@@ -92,8 +93,8 @@ def settings(arm: str, games: int, options: Any) -> dict[str, Any]:
             "joint": {"hippocampus.capacity": games * options.steps, "sleep.steps": options.updates * options.days},
             "no night": {"sleep.steps": 0},
             "shuffled": {"control": "shuffled"},
-            "today": {"hippocampus.capacity": 1},
-            "by day": {"hippocampus.capacity": 1, "sleep.steps": options.updates // PER_DAY, "control": "naps"},
+            "today": no_past,
+            "by day": no_past | {"sleep.steps": options.updates // PER_DAY, "control": "naps"},
             "withheld": {"control": "withheld"},
         }[arm]
     )

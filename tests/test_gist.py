@@ -50,6 +50,7 @@ def give_up(agent: cortex.Agent, keeping: int = 2) -> list[int]:
     gone = sorted(length, key=lambda number: length[number])[keeping:]
     memory.keep_gists(fold(agent, gone))
     memory.store.delete(gone)
+    memory.day += 1
     awaken(agent)
     return memory.store.episodes()
 

@@ -217,6 +217,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "binding": lambda lived: any(trace.sensed.percept.latent.any() for trace in lived.day),
     "hippocampus": lambda lived: lived.steps > 0,
     "change": changed,
+    "gist": lambda lived: any(len(gist.times) for gist in lived.agent.hippocampus.gists.values()),
     "likeness": likened,
     "situation": lambda lived: len(lived.agent.hippocampus.situations) > 1,
     "salience": lambda lived: prefers(lived, salience=(0.1, 0.9)),
@@ -250,11 +251,11 @@ def traces(lived: Lived) -> set[str]:
 TAUGHT = {"habit", "distil", "search_again", "rehearsal"}
 SLEPT = TAUGHT | {"night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
 NEEDS: dict[str, set[str]] = {
-    "sight": SLEPT | {"situation", "motor"},  # a map, and all that is done with it
+    "sight": SLEPT | {"situation", "gist", "motor"},  # a map, and all that is done with it
     "numbers": {"motor"},  # what is held
     "binding": {"context"},  # of which the trace is made
-    "hippocampus": SLEPT | {"change", "situation", "salience", "forgetting", "prune", "motor"},
-    "situation": {"learn_body", "body_image", "learn_world", "world_model", "choose", "dream"},  # another body in each
+    "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor"},
+    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream"},  # other bodies
     "salience": {"forgetting"},  # a lot knows no age
     "planner": {"curiosity", "motor"},
     "context": TAUGHT | {"motor"},
@@ -264,7 +265,7 @@ NEEDS: dict[str, set[str]] = {
     "search_again": TAUGHT,
     "distil": TAUGHT,
     "dream": {"choose"},  # so many lived states are asked for that all are chosen
-    "prune": {"salience", "forgetting"},  # which say what goes first
+    "prune": {"gist", "salience", "forgetting"},  # what of it stays, and what goes first
 }
 """Lesion -> what else may leave no trace without the part, since it lives on what the part gives."""
 

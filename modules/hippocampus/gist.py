@@ -57,7 +57,7 @@ class Gist:
     shows: Array  # [2, R] int64, as in `World.shows`
     left: Array  # [V] int64, as in `Ripening.times`
     changes: Array  # [m, 3] int64, what became what, and how often
-    episodes: Array  # [e] int64, numbers of memories that stay and are counted in it
+    day: Array  # [1] int64, up to which all memories of the situation are counted in it
 
     def taught(self) -> Taught:
         """All lessons as often as they were taught, in the order in which that was, as far as it is known."""
@@ -87,7 +87,7 @@ def heard(values: dict[str, Any]) -> Gist:
 
 
 def gist_of(
-    parts: Sequence[Taught], before: Gist | None, shows: Array, left: Array, changes: Array, stay: Array, most: int
+    parts: Sequence[Taught], before: Gist | None, shows: Array, left: Array, changes: Array, day: int, most: int
 ) -> Gist:
     """The gist of what was ``taught`` and of a gist ``before``: at most ``most`` lessons, first those that paid or
     ended something, then one of each interaction, then the most frequent."""
@@ -110,7 +110,7 @@ def gist_of(
         alone[np.unique(found[:, INTERACTION], axis=0, return_index=True)[1]] = True
         best = np.lexsort((-often, ~alone, ~tells))[:most]
         found, often, begin, end = found[best], often[best], begin[best], end[best]
-    return Gist(found, often, begin, end, shows, left, changes, stay)
+    return Gist(found, often, begin, end, shows, left, changes, np.array([day]))
 
 
 def _columns(taught: Taught) -> Array:

@@ -119,12 +119,11 @@ class Hippocampus:
         self.relied = dict(relied)
         self.store.put("relied", {str(situation): share for situation, share in relied.items()})
 
-    def fold(self, situation: int, taught: Sequence[Taught], stay: Array) -> Gist:
-        """The gist of a situation with what its rows ``taught`` that were not counted in it yet; the memories ``stay``
-        [n] beside it."""
+    def fold(self, situation: int, taught: Sequence[Taught]) -> Gist:
+        """The gist of a situation with what its rows ``taught``, up to today, that were not counted in it yet."""
         world = self.enter(situation)
         changes = np.array([[*pair, times] for pair, times in sorted(world.ripening.changes.items())], np.int64)
-        told = world.shows.astype(np.int64), world.ripening.times, changes.reshape(-1, 3), stay
+        told = world.shows.astype(np.int64), world.ripening.times, changes.reshape(-1, 3), self.day
         return gists.gist_of(taught, self.gists.get(situation), *told, self.gist)
 
     def keep_gists(self, fresh: Mapping[int, Gist]) -> None:
@@ -137,10 +136,10 @@ class Hippocampus:
             told = {str(number): schemas.told(schema) for number, schema in self.own_body.earlier.items()}
             self.store.put("bodies", told)
 
-    def counted(self, numbers: Sequence[int]) -> Array:
-        """Which of the memories ``numbers`` [n] are counted in a gist."""
-        known = [gist.episodes for gist in self.gists.values()]
-        return np.isin(np.array(numbers, np.int64), np.concatenate(known) if known else [])
+    def counted(self, episodes: Sequence[Episode]) -> Array:
+        """Which of ``episodes`` [n] are counted in a gist."""
+        days = {situation: int(gist.day[0]) for situation, gist in self.gists.items()}
+        return np.array([episode.day <= days.get(episode.situation, -1) for episode in episodes], bool)
 
     def reliance(self, situation: Array) -> Array:
         """How far search can be relied on in each situation [B], in [0, 1]; 1 where nothing was given up."""
