@@ -1,7 +1,7 @@
 """The night: what lives of many games keep in the weights, beside nights that must fail.
 
 Every row is a set of lives by `experiments.life`: days of four new games of difficulty 1, 2 and 3 in turn, a night
-after each, and every morning an exam on all games so far. Memory keeps a twentieth of all that is lived. ``plain`` are
+after each, and every morning an exam on all games so far. Memory keeps less than a twentieth of all that is lived. ``plain`` are
 our nights; ``joint`` sleeps once on all that was lived, as long as the others together, which nothing that learns game
 after game should beat. The others must fail: no night, targets of other states, no memory of earlier days, nights that
 are spent right after each game, and nights before which every fifth game is forgotten (these games apart). The games
@@ -21,8 +21,9 @@ from experiments.agents import WITHHELD
 
 FIRST = 30_000_000
 """Seed of the first game."""
-KEPT = 0.05
-"""Share of all steps that memory keeps."""
+KEPT = 0.03
+"""Share of all steps of which memory keeps the rows; with the gists of the others it takes less than a twentieth of the
+room of all rows."""
 PER_DAY = 4
 ARMS = ("plain", "joint", "no night", "shuffled", "today", "by day", "withheld")
 FIGURES = (
