@@ -1,12 +1,12 @@
 """The night: what lives of many games keep in the weights, beside nights that must fail.
 
 Every row is a set of lives by `experiments.life`: days of four new games of difficulty 1, 2 and 3 in turn, a night
-after each, and every morning an exam on all games so far. Memory keeps less than a twentieth of all that is lived. ``plain`` are
-our nights; ``joint`` sleeps once on all that was lived, as long as the others together, which nothing that learns game
-after game should beat. The others must fail: no night, targets of other states, no memory of earlier days, nights that
-are spent right after each game, and nights before which every fifth game is forgotten (these games apart). The games
-are none of those that the agent was designed on. Each cell is kept beside the results: the same command goes on where
-it was stopped.
+after each, and every morning an exam on all games so far. Memory keeps less than a twentieth of all that is lived.
+``plain`` are our nights; ``joint`` sleeps once on all that was lived, as long as the others together, which nothing
+that learns game after game should beat. The others must fail: no night, targets of other states, no memory of earlier
+days, nights that are spent right after each game, and nights before which every fifth game is forgotten (these games
+apart). The games are none of those that the agent was designed on. Each cell is kept beside the results: the same
+command goes on where it was stopped.
 """
 
 from __future__ import annotations

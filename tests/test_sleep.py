@@ -80,7 +80,9 @@ def test_a_night_that_makes_things_worse_is_rolled_back(lived: cortex.Agent, mon
 
 
 def test_memory_over_its_capacity_is_slept_on_whole_and_then_fades_and_the_statistics_with_it() -> None:
-    agent = grown("hippocampus.capacity=200", "sleep.steps=1", "sleep.world_model_steps=0", "sleep.states=8")
+    agent = grown(
+        "hippocampus.capacity=200", "hippocampus.gist=0", "sleep.steps=1", "sleep.world_model_steps=0", "sleep.states=8"
+    )
     memory = agent.hippocampus
 
     def counted() -> int:
