@@ -91,4 +91,4 @@ def test_the_table_asks_for_equal_updates_and_tells_withheld_games_apart(
     given = [dict(pair.split("=") for pair in line[line.index("--set") + 1 :]) for line in asked]
     nights = np.array([10, 1, 40, 10]) * [int(one["sleep.steps"]) for one in given]
     assert len(set(nights.tolist())) == 1, "every row has the same updates in all"
-    assert given[0]["hippocampus.capacity"] == "1000"
+    assert given[0]["hippocampus.capacity"] == "600"
