@@ -160,7 +160,8 @@ class Agent:
         sure = self.hippocampus.familiar(situation) & self.sure(habit, situation, self.config.habit.trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
-        action, line = self.motor(carry.line, follows & ~sure, plan, generator, temperature)
+        spot = self.context.spot(state, int(self.body_image.held))
+        action, line = self.motor(carry.line, follows & ~sure, plan, spot, first, generator, temperature)
         carry = Carry(replace(context, action=action), situation, line, patience)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
         decided = plan.nodes > 0, follows & ~sure

@@ -108,7 +108,7 @@ def build(
         frontier=p.frontier,
         trust=w.trust,
     )
-    motor = Motor(codec, config.motor.temperature, min(p.depth, 1 + config.motor.length))
+    motor = Motor(codec, config.motor.temperature, min(p.depth, 1 + config.motor.length), config.motor.inhibition)
     return Agent(
         config,
         senses,

@@ -124,6 +124,9 @@ class Motor:
     """From plan to command."""
 
     temperature: float = setting(1.0, "1 = draws from the plan; 0 = always the best action", least=0)
+    inhibition: float = setting(
+        0.5, "share by which a habit is the less followed each time that it was here before", least=0, most=1
+    )
     length: int = setting(1000, "actions of a plan done without searching again, after its first; 0 = none", least=0)
 
 

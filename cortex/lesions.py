@@ -24,6 +24,7 @@ LESIONS: dict[str, str] = {
     "habit": "habit.trust=2",  # no confidence reaches it: every decision is searched
     "lateral": "habit.rounds=0",  # what stands on a map does not talk to its neighbours
     "motor": "motor.length=0",  # no plan is kept: every action is decided anew
+    "inhibition": "motor.inhibition=0",  # a habit does the same where it did it before, though that led back here
     "learn_world": "sleep.world_model_steps=0",  # the night does not learn what happens next
     "learn_body": "sleep.body_steps=0",  # nor what the agent looks like
     "choose": "sleep.balance=0",  # what is replayed is drawn by lot

@@ -141,6 +141,16 @@ class Context:
             return carry, state
         return carry, replace(state, scene=self.surroundings(state.place, state.codes, motions))
 
+    def spot(self, state: State, held: int) -> Array:
+        """One number [B] for where the agents are and what they hold, or, without a map, for what they see and what the
+        token ``held`` shows; -1: nothing is known to."""
+        if state.place is not None:
+            return sign_of(state.place)
+        if not len(self.grid):
+            return state.code
+        tells = self.grid if held < 0 else np.append(self.grid, held)
+        return np.asarray(state.codes[:, tells] @ self.names[0, tells])
+
     def _known(self, carry: Carry, sensed: Sensed, motions: Motions) -> bool:
         """Whether this was asked just before: what is observed after one step is what the next one begins with."""
         if self._latest is None:

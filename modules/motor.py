@@ -2,7 +2,8 @@
 
 Every action has a number, whatever the space: what the mind knows of, and what memory keeps. A line of actions found by
 search is a motor intention: it is carried out without searching again until something unexpected is seen (Botvinick
-2008, on the hierarchy of action).
+2008, on the hierarchy of action). Where nobody searched, what was done here before in this episode is done less again:
+it has led back here (inhibition of return, Posner & Cohen 1984; spontaneous alternation, Dember & Richman 1989).
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from cortex.types import Array, CortexError, Plan
 
 MOST_ACTIONS = 1024
 """Actions that a search can still tell apart one by one."""
+DEEDS = 256
+"""Latest deeds of an episode that are not repeated as readily."""
+NOTHING = 0
+"""No deed."""
 
 
 class Codec:
@@ -61,14 +66,17 @@ class Line:
     actions: Array  # [B, L] int16, -1 beyond the end
     expected: Array  # [B, L] int64, what should be seen when the action at the same place is due; the first is due now
     known: Array  # [B] bool, the line ends in something known to pay
+    deeds: Array  # [B, DEEDS] int64, what was done where in this episode, the latest first; NOTHING beyond
 
 
 class Motor:
     """Chooses among the actions of ``codec``; ``temperature`` 0 takes the likeliest, 1 draws from the plan. Lines are
-    up to ``length`` long."""
+    up to ``length`` long. ``inhibition``: share by which a habit is the less followed for each time that it was where
+    the agent is again."""
 
-    def __init__(self, codec: Codec, temperature: float, length: int) -> None:
+    def __init__(self, codec: Codec, temperature: float, length: int, inhibition: float = 0.0) -> None:
         self.codec, self.actions, self.temperature, self.length = codec, codec.actions, temperature, length
+        self.inhibition = inhibition
 
     def initial(self, bodies: int) -> Line:
         """No intention."""
@@ -76,6 +84,7 @@ class Motor:
             np.full((bodies, self.length), -1, np.int16),
             np.zeros((bodies, self.length), np.int64),
             np.zeros(bodies, bool),
+            np.full((bodies, DEEDS), NOTHING, np.int64),
         )
 
     def follows(self, line: Line, seen: Array, first: Array) -> Array:
@@ -83,20 +92,35 @@ class Motor:
         return np.asarray(~first & line.known & (line.actions[:, 0] >= 0) & (line.expected[:, 0] == seen))
 
     def __call__(
-        self, line: Line, goes_on: Array, plan: Plan, generator: np.random.Generator, temperature: float | None = None
+        self,
+        line: Line,
+        goes_on: Array,
+        plan: Plan,
+        spot: Array,
+        first: Array,
+        generator: np.random.Generator,
+        temperature: float | None = None,
     ) -> tuple[Array, Line]:
-        """Actions [B] int64 and what is left of the lines."""
+        """Actions [B] int64 and what is left of the lines; ``spot`` [B] tells where they are acted, ``first`` [B] who
+        begins an episode."""
         bodies = len(goes_on)
         heat = self.temperature if temperature is None else temperature
         draw = generator.random(bodies)
+        deeds = np.where(first[:, None], NOTHING, line.deeds)
+        here = _deeds(spot, self.actions)
         if goes_on.all():
-            return line.actions[:, 0].astype(np.int64), _rest(line.actions, line.expected, line.known)
+            action = line.actions[:, 0].astype(np.int64)
+            return action, _rest(line.actions, line.expected, line.known, _noted(deeds, here, action))
+        weights = plan.weights
+        if self.inhibition:
+            again = (deeds[:, None] == here[:, :, None]).sum(axis=2)
+            weights = np.where((plan.steps == 0)[:, None], weights * (1 - self.inhibition) ** again, weights)
         if heat > 0:
-            power = np.maximum(plan.weights.astype(np.float64), 1e-12) ** (1 / heat)
+            power = np.maximum(weights.astype(np.float64), 1e-12) ** (1 / heat)
             chances = np.cumsum(power / power.sum(axis=1, keepdims=True), axis=1)
             drawn = np.minimum((chances < draw[:, None]).sum(axis=1), self.actions - 1)
         else:
-            drawn = plan.weights.argmax(axis=1)
+            drawn = weights.argmax(axis=1)
 
         length = min(plan.actions.shape[1], self.length)
         actions, expected = np.full_like(line.actions, -1), np.zeros_like(line.expected)
@@ -108,11 +132,22 @@ class Motor:
         ).astype(np.int64)
         actions = np.where(goes_on[:, None], line.actions, np.where((action == actions[:, 0])[:, None], actions, -1))
         expected = np.where(goes_on[:, None], line.expected, expected)
-        return action, _rest(actions, expected, np.where(goes_on, line.known, plan.known))
+        known = np.where(goes_on, line.known, plan.known)
+        return action, _rest(actions, expected, known, _noted(deeds, here, action))
 
 
-def _rest(actions: Array, expected: Array, known: Array) -> Line:
+def _deeds(spot: Array, actions: int) -> Array:
+    """One number [B, actions], never NOTHING, for each action at each ``spot`` [B]."""
+    return np.asarray((spot.astype(np.int64)[:, None] * actions + np.arange(actions)) | (1 << 62))
+
+
+def _noted(deeds: Array, here: Array, action: Array) -> Array:
+    """The latest deeds with those that are done now in front."""
+    return np.concatenate([here[np.arange(len(action)), action][:, None], deeds[:, :-1]], axis=1)
+
+
+def _rest(actions: Array, expected: Array, known: Array, deeds: Array) -> Line:
     """The line without its first action."""
-    left = Line(np.full_like(actions, -1), np.zeros_like(expected), known)
+    left = Line(np.full_like(actions, -1), np.zeros_like(expected), known, deeds)
     left.actions[:, :-1], left.expected[:, :-1] = actions[:, 1:], expected[:, 1:]
     return left

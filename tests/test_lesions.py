@@ -19,6 +19,7 @@ from cortex.day import living
 from cortex.envs.make import make_vector
 from cortex.imagination import WholeModel
 from cortex.lesions import LESIONS
+from cortex.modules import planner
 from cortex.modules.hippocampus.interactions import Interactions
 from cortex.sleep import Lessons
 from cortex.store import Rows
@@ -209,6 +210,18 @@ def rehearses(lived: Lived) -> bool:
     return False
 
 
+def inhibited(lived: Lived) -> bool:
+    """Whether what a habit does gives way where it led back to the same place."""
+    motor, stays = lived.agent.motor, np.zeros(1, bool)
+    line, prior, done = motor.initial(1), np.full((1, motor.actions), 0.1, np.float32), set()
+    prior[0, 0] = 1.0
+    for _ in range(9):
+        plan = planner.nothing(1, motor.actions, prior)
+        action, line = motor(line, stays, plan, np.array([7]), stays, np.random.default_rng(0), 0.0)
+        done.add(int(action[0]))
+    return len(done) > 1
+
+
 TRACES: dict[str, Callable[[Lived], bool]] = {
     "sight": lambda lived: lived.seen("grid"),
     "words": lambda lived: lived.seen("text"),
@@ -231,6 +244,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "habit": lambda lived: bool(np.mean([~trace.searched & ~trace.followed for trace in lived.morning]) > 0.5),
     "lateral": hears,
     "motor": lambda lived: any(trace.followed.any() for trace in lived.day),
+    "inhibition": inhibited,
     "learn_world": lambda lived: bool(lived.agent.imagination.world_model.nights),
     "learn_body": lambda lived: bool(lived.agent.body_image.nights),
     "choose": even,
