@@ -148,6 +148,8 @@ def fold(agent: Agent, gone: Collection[int]) -> dict[int, Gist]:
         episodes = [memory.store.read(number) for number in numbers]
         fresh = np.flatnonzero(~memory.counted(episodes))
         begun, motions = memory.moments.first([numbers[row] for row in fresh]), memory.own_body.motions(situation)
+        if not motions.resolved:
+            continue  # nothing was taught yet
         taught = []
         for m in moments(agent, [episodes[row] for row in fresh], around=False):
             if m.before.place is not None and m.after.place is not None:
