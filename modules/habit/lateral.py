@@ -18,6 +18,9 @@ NEAR = 3
 REACH = 5
 """Cells from the own one up to which places talk: what lies further tells the context alone, and costs less."""
 
+SILENCE = -1e6
+"""What is added where nothing is known: nothing that neighbours say comes up against it."""
+
 
 class Lateral(nn.Module):
     """Tokens on a map -> what the places around the agent say [B, NEAR * NEAR * width]; ``inputs`` units a token,
@@ -49,9 +52,10 @@ class Lateral(nn.Module):
         seen = seen.view(len(tokens), side, side, self.width).permute(0, 3, 1, 2)
         # What is not known says nothing, however much of it the maps of other bodies make room for.
         there = known.new_zeros(len(tokens), side * side).scatter(1, flat[..., 0], known).view(-1, 1, side, side)
+        seen = seen.masked_fill(~there, SILENCE)
         said = functional.relu(seen)
         for _ in range(self.rounds):
-            said = functional.relu(seen + self.talk(said)) * there
+            said = self.talk(said).add_(seen).relu_()
         edge = NEAR // 2
         said = functional.pad(said, (edge, edge, edge, edge))
         body, step = torch.arange(len(tokens))[:, None], torch.arange(NEAR)
