@@ -271,7 +271,7 @@ NEEDS: dict[str, set[str]] = {
     "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor"},
     "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream"},  # other bodies
     "salience": {"forgetting"},  # a lot knows no age
-    "planner": {"curiosity", "motor"},
+    "planner": TAUGHT | {"curiosity", "motor"},  # who never searched may have met nothing that pays
     "context": TAUGHT | {"motor"},
     "night": SLEPT,
     "learn_world": {"world_model"},
