@@ -94,7 +94,11 @@ def test_where_it_was_not_today_what_the_cortex_is_sure_of_teaches_itself(keeper
     zero = np.zeros(bodies, np.int64)
     chosen = Remembered(states, zero, zero == 0, zero != 0, zero, zero, zero != 0)
     agent = replace(keeper, habit=Sure())
+    agent.hippocampus.rely({0: 0.94})  # a little less than the habit is sure
     searched, settled = (search_states(agent, chosen, is_settled) for is_settled in (False, True))
+    agent.hippocampus.rely({})
+    whole = search_states(agent, chosen, True)
+    np.testing.assert_array_equal(whole.targets[searched.found], searched.targets[searched.found])
     own = np.arange(bodies) % 2 > 0
     assert own.any() and (settled.targets[own] == np.eye(7)[0]).all() and settled.found[own].all()
     assert np.allclose(settled.value[own], 0.7)
