@@ -140,6 +140,7 @@ def prune(agent: Agent, generator: np.random.Generator) -> dict[str, Any]:
     ``strength``. Pruned twice, it has forgotten no more.
     """
     memory, store, h = agent.hippocampus, agent.hippocampus.store, agent.config.hippocampus
+    memory.flush()
     numbers = store.episodes()
     episodes = [store.read(number) for number in numbers]
     steps = np.array([len(e.action) for e in episodes], np.int64)

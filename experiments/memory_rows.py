@@ -1,9 +1,10 @@
 """What memory is worth per byte: lives of novel games with a quarter of the memory, and what decides what stays.
 
 One body lives game after game, each a day; every evening what exceeds the capacity is forgotten, and what is known is
-learned anew from the rows that stay; no weight ever changes. Behind the last day all games are played on fresh layouts.
-Rows: all that was lived; a quarter of the steps, kept by salience, retention and a reservoir, as is the default; the
-same without one of them. Differences are held against the quarter within each life and game.
+learned anew from the rows that stay and from the gist of the others; no weight ever changes. Behind the last day all
+games are played on fresh layouts. Rows: all that was lived; a quarter of the steps, kept by salience, retention and a
+reservoir, as is the default; the same without one of them, or without gist. Differences are held against the quarter
+within each life and game.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ FIRST = 20_000_000
 ARMS: dict[str, dict[str, str]] = {
     "unbounded": {"hippocampus.capacity": "1000000"},
     "quarter": {},
+    "no gist": {"hippocampus.gist": "0"},
     "plain reservoir": {"hippocampus.reservoir": "1"},
     "no reservoir": {"hippocampus.reservoir": "0"},
     "no forgetting": {},
