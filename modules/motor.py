@@ -111,10 +111,11 @@ class Motor:
         if goes_on.all():
             action = line.actions[:, 0].astype(np.int64)
             return action, _rest(line.actions, line.expected, line.known, _noted(deeds, here, action))
-        weights = plan.weights
-        if self.inhibition:
-            again = (deeds[:, None] == here[:, :, None]).sum(axis=2)
-            weights = np.where((plan.steps == 0)[:, None], weights * (1 - self.inhibition) ** again, weights)
+        weights, unsearched = plan.weights, np.flatnonzero(plan.steps == 0)
+        if self.inhibition and len(unsearched):
+            again = (deeds[unsearched, None] == here[unsearched, :, None]).sum(axis=2)
+            weights = weights.astype(np.float64)
+            weights[unsearched] *= (1 - self.inhibition) ** again
         if heat > 0:
             power = np.maximum(weights.astype(np.float64), 1e-12) ** (1 / heat)
             chances = np.cumsum(power / power.sum(axis=1, keepdims=True), axis=1)
