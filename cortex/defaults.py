@@ -115,7 +115,7 @@ class HabitSettings:
     """The fast system: policy prior, value, confidence."""
 
     width: int = setting(48, "hidden units of a layer", least=1)
-    rounds: int = setting(10, "rounds in which neighbours on a map talk; 0 = none", least=0)
+    rounds: int = setting(6, "rounds in which neighbours on a map talk; 0 = none", least=0)
     trust: float = setting(0.9, "confidence from which it acts without search; above 1 = never", least=0)
 
 
@@ -134,13 +134,12 @@ class Motor:
 class Sleep:
     """The night."""
 
-    steps: int = setting(1500, "updates a night; 0 = no night", least=0)
+    steps: int = setting(2000, "updates a night; 0 = no night", least=0)
     batch: int = setting(64, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
-    states: int = setting(16000, "states searched again", least=0)
-    balance: float = setting(
-        1.0, "share of them chosen alike from today and before, and from all situations; 0 = by lot", least=0, most=1
-    )
+    states: int = setting(24000, "states searched again", least=0)
+    balance: float = setting(1.0, "share of them chosen alike from all situations; 0 = by lot", least=0, most=1)
+    today: float = setting(3.0, "how many times as many of a situation of today as of an older one", least=0)
     search: float = setting(1.0, "nodes for each, as a share of planner.simulations; 0 = none is searched", least=0)
     distil: float = setting(1.0, "share of the updates made of the habit; 0 = it learns nothing", least=0, most=1)
     dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)

@@ -7,7 +7,6 @@ where.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from cortex.agent import Agent
 
 STEPS = 8
-"""Most imagined steps to a dreamed state."""
+"""Most imagined steps at random to a dreamed state."""
+ASIDE = 2
+"""Most of them that lead away from a line that is replayed."""
 RARE = 4
 """Most cells of a map that show a thing for it to be put elsewhere: what there is more of is how the place is built."""
 
@@ -32,13 +33,21 @@ def dream(agent: Agent, states: State, situation: Array, generator: np.random.Ge
     motions = agent.imagination.motions(int(situation[0]))
     footing = agent.hippocampus.worlds[int(situation[0])].footing
     states = replace(states, place=rearranged(states.place, footing, motions, generator))
-    model = agent.imagination.calm().model(states, situation)
-    assert isinstance(model, MappedModel)
-    place = wandered(model, len(states.code), generator)
-    # A compass or any other sense beside the view cannot be imagined: in a dream it is missing.
-    codes = states.codes.copy()
-    codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = UNSEEN
-    return replace(states, place=place, scene=agent.context.surroundings(place, codes, motions), codes=codes)
+    model = _imagined(agent, states, situation)
+    return _beheld(agent, states, model, wandered(model, model.roots(), STEPS, generator), situation)
+
+
+def replay(agent: Agent, states: State, situation: Array, line: Array, generator: np.random.Generator) -> State:
+    """Where ``line`` [n, L] of actions, -1 beyond its end, leads from ``states`` [n], up to a step of it by lot, and a
+    few at random: hippocampal sequences run ahead to the goal (Pfeiffer & Foster 2013), so that what comes late in a
+    long task is dreamed of as often as its beginning."""
+    model = _imagined(agent, states, situation)
+    nodes, length = model.roots(), (line >= 0).sum(axis=1)
+    steps = generator.integers(0, np.maximum(1, length))
+    for step in range(int(steps.max(initial=0))):
+        rows = np.arange(len(line)) * agent.motor.actions + np.maximum(line[:, step], 0)
+        nodes = _those(step < steps, model.pick(model.expand(nodes).children, rows), nodes)
+    return _beheld(agent, states, model, wandered(model, nodes, ASIDE, generator), situation)
 
 
 def rearranged(place: Place, footing: int, motions: Motions, generator: np.random.Generator) -> Place:
@@ -63,21 +72,34 @@ def rearranged(place: Place, footing: int, motions: Motions, generator: np.rando
     return replace(place, cells=cells, pose=pose, ahead=front_of(pose, motions, size), passed=0 * place.passed)
 
 
-def wandered(model: MappedModel, bodies: int, generator: np.random.Generator) -> Place:
-    """Where a few random steps lead that are imagined with certainty and end nothing."""
-    nodes = model.roots()
-    length = generator.integers(1, STEPS + 1, bodies)
-    for step in range(STEPS):
+def wandered(model: MappedModel, nodes: Mapped, most: int, generator: np.random.Generator) -> Mapped:
+    """Where up to ``most`` random steps lead that are imagined with certainty and end nothing."""
+    length = generator.integers(1, most + 1, len(nodes.root))
+    for step in range(most):
         e = model.expand(nodes)
         possible = (e.end < 0.5) & (e.novelty < 0.5)
         draw = np.where(possible, generator.random(possible.shape), -1.0)
         rows = np.arange(len(draw)) * draw.shape[1] + draw.argmax(axis=1)
-        goes = (step < length) & possible.any(axis=1)
-        after = model.pick(e.children, rows)
-        nodes = Mapped(*(np.where(goes.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in _pairs(after, nodes)))
-    return model.place_at(nodes)
+        nodes = _those((step < length) & possible.any(axis=1), model.pick(e.children, rows), nodes)
+    return nodes
 
 
-def _pairs(a: Mapped, b: Mapped) -> Iterator[tuple[Array, Array]]:
-    for name in Mapped.__slots__:
-        yield getattr(a, name), getattr(b, name)
+def _imagined(agent: Agent, states: State, situation: Array) -> MappedModel:
+    model = agent.imagination.calm().model(states, situation)
+    assert isinstance(model, MappedModel)
+    return model
+
+
+def _beheld(agent: Agent, states: State, model: MappedModel, nodes: Mapped, situation: Array) -> State:
+    """What is seen at imagined ``nodes`` [n], one of each of ``states`` [n]."""
+    place, motions = model.place_at(nodes), agent.imagination.motions(int(situation[0]))
+    # A compass or any other sense beside the view cannot be imagined: in a dream it is missing.
+    codes = states.codes.copy()
+    codes[:, [i for i in agent.context.rest if i not in set(agent.context.words)]] = UNSEEN
+    return replace(states, place=place, scene=agent.context.surroundings(place, codes, motions), codes=codes)
+
+
+def _those(goes: Array, a: Mapped, b: Mapped) -> Mapped:
+    """The nodes of ``a`` where it ``goes`` on [n], else those of ``b``."""
+    parts = ((getattr(a, name), getattr(b, name)) for name in Mapped.__slots__)
+    return Mapped(*(np.where(goes.reshape(-1, *[1] * (x.ndim - 1)), x, y) for x, y in parts))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex.defaults import Sleep as Settings
-from cortex.dream import dream
+from cortex.dream import dream, replay
 from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import ByRank, retention
@@ -253,22 +253,23 @@ def transitions(
 
 
 def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> list[Remembered]:
-    """States to search again, those of one situation together: half of them today's, half older, balanced by situation
-    as far as ``sleep.balance`` says; whole episodes are kept for the probe."""
+    """States to search again, those of one situation together: as many of each situation as far as ``sleep.balance``
+    says, and ``sleep.today`` times as many of those of today. Whole episodes are kept for the probe, of situations that
+    have enough of them."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
     situation = np.array([e.situation for e in episodes])
     steps = np.array([len(e.action) for e in episodes], np.float64)
     chance = np.zeros(len(episodes))
-    for part in (today, ~today):
-        groups = np.unique(situation[part])
-        for group in groups:
+    for part, share in ((today, settings.today), (~today, 1.0)):
+        for group in np.unique(situation[part]):
             rows = part & (situation == group)
-            chance[rows] = 1 / len(groups) / steps[rows].sum()  # of each step
+            chance[rows] = share / steps[rows].sum()  # of each step
     chance *= wanted / max(1e-9, (chance * steps).sum())
     chance = settings.balance * chance + (1 - settings.balance) * wanted / max(1.0, steps.sum())
-    aside = generator.random(len(episodes)) < settings.probe
+    _, group_of, times = np.unique(situation, return_inverse=True, return_counts=True)
+    aside = (times[group_of] * settings.probe >= 1) & (generator.random(len(episodes)) < settings.probe)
     chosen = []
     for m in moments(agent, episodes):
         picked = np.flatnonzero(generator.random(len(m.rows)) < chance[m.rows])
@@ -285,17 +286,24 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
 def search_again(
     agent: Agent, chosen: Sequence[Remembered], generator: np.random.Generator, progress: Progress | None
 ) -> Lessons:
-    """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night."""
+    """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night.
+    Where no episode of a situation is kept for the probe, dreams are, by lot: none goes without being learned."""
     lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
     for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen), strict=True):
-        settled = bool(group.old.all())
+        settled, by_lot = bool(group.old.all()), not group.probe.any()
         for at in range(0, len(group.old), ROOTS):
-            part = take(group, slice(at, at + ROOTS))
-            lessons.append(search_states(agent, part, settled))
-            for _ in range(int(generator.poisson(dreams))):
-                states = dream(agent, part.state, part.situation, generator)
-                dreamed = replace(part, state=states, dreamed=np.ones(len(part.old), bool))
-                lessons.append(search_states(agent, dreamed, settled))
+            part = latest = take(group, slice(at, at + ROOTS))
+            taught, line = search_states(agent, part, settled)
+            lessons.append(taught)
+            for number in range(int(generator.poisson(dreams))):
+                if number % 2:  # every other dream goes on from the one before
+                    state = replay(agent, latest.state, part.situation, line, generator)
+                else:
+                    state = dream(agent, part.state, part.situation, generator)
+                aside = generator.random(len(part.old)) < agent.config.sleep.probe if by_lot else part.probe
+                latest = replace(part, state=state, probe=aside, dreamed=np.ones(len(part.old), bool))
+                taught, line = search_states(agent, latest, settled)
+                lessons.append(taught)
             if progress is not None:
                 done += len(part.old)
                 progress("re-search", done, total, {})
@@ -303,19 +311,19 @@ def search_again(
 
 
 def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
-    """How many dreams each state of a situation is given [situations]: so many that what was lived today and what is
-    older teach as much, and each situation of these as much as any other, though little of the older is remembered."""
-    today = np.array([not group.old.all() for group in chosen])
+    """How many dreams each state of a situation is given [situations]: so many that of each situation as much is
+    learned, and ``sleep.today`` times as much of those of today, however little of a situation is remembered."""
     steps = np.array([len(group.old) for group in chosen])
+    share = np.array([1.0 if group.old.all() else settings.today for group in chosen])
     fit_to_dream = np.array([group.state.place is not None for group in chosen])
-    rivals = np.where(today, today.sum(), (~today).sum()) * len(set(today.tolist()))
-    balanced, by_lot = settings.states / rivals / steps, settings.states / steps.sum()
+    balanced, by_lot = settings.states * share / share.sum() / steps, settings.states / steps.sum()
     wanted = settings.balance * balanced + (1 - settings.balance) * by_lot - 1
     return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
 
-def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
-    """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself."""
+def search_states(agent: Agent, chosen: Remembered, settled: bool) -> tuple[Lessons, Array]:
+    """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself; and
+    the lines [n, L] that search found best."""
     actions, bodies = agent.motor.actions, len(chosen.old)
     even = np.full((bodies, actions), 1 / actions, np.float32)
     model = agent.imagination.calm().model(chosen.state, chosen.situation)
@@ -324,7 +332,7 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> Lessons:
     value = np.clip(plan.value / max(1.0, model.top), 0, 1)
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
     lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where)
-    return rehearsed(agent, lessons, chosen.situation) if settled else lessons
+    return rehearsed(agent, lessons, chosen.situation) if settled else lessons, plan.actions
 
 
 def rehearsed(agent: Agent, lessons: Lessons, situation: Array) -> Lessons:

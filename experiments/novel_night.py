@@ -41,7 +41,7 @@ def main() -> None:
     line.add_argument("--first", type=int, default=FIRST, help="seed of the first game")
     line.add_argument("--days", type=int, default=10, help="days of a life")
     line.add_argument("--steps", type=int, default=500, help="actions of a game")
-    line.add_argument("--updates", type=int, default=1500, help="updates of a night")
+    line.add_argument("--updates", type=int, default=2000, help="updates of a night")
     line.add_argument("--exam", type=int, default=16, help="episodes of each game's exam")
     line.add_argument("--difficulties", nargs="+", type=int, default=[1, 2, 3], help="classes of games, in turn")
     line.add_argument("--set", nargs="*", default=[], metavar="key=value", help="further settings of the agent")

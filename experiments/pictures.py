@@ -4,9 +4,9 @@ In MiniGrid each agent lives one day until 18 of its last 20 episodes were won, 
 tiles a first look around found (48 random actions before birth, not counted). The first task is also lived from the
 ``patches`` of the image encoder, told that there are no tiles. The task of the demo goes on: a night, and the next
 morning an exam of the habit alone, the hippocampus cleared. Novel games of difficulty 1 are lived as in `novel_day`,
-without nights, from symbols, from sprites, and from sprites that each episode moves off the lattice by up to seven
-pixels; their tiles are told to be 8 pixels wide. Each cell of the table is kept beside the results: the same command
-goes on where it was stopped.
+from symbols, from sprites, and from sprites that each episode moves off the lattice by up to seven pixels; their tiles
+are told to be 8 pixels wide. A night follows, and exams say what it kept. Each cell of the table is kept beside the
+results: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -30,18 +30,17 @@ DEMO = TASKS[-1]
 TILE = 8
 """Pixels along a rendered cell."""
 SENSES = ("symbols", "pictures", "patches")
+SPRITES = ("--modalities", "image", "text", "body")
 GAMES: dict[str, tuple[str, ...]] = {
     "symbols": (),
-    "sprites": ("--modalities", "image", "text", "body", "--set", f"encoders.tile={TILE}"),
-    "offset": (
-        *("--modalities", "image", "text", "body", "--set", f"encoders.tile={TILE}"),
-        *("--game", "image_offset=True"),
-    ),
+    "sprites": SPRITES,
+    "offset": (*SPRITES, "--game", "image_offset=True"),
 }
 """What novel games are seen as -> what their lives are told."""
+KEPT = ("first_win_over_h", "first_win_actions", "learn", "consolidation_index")
 COLUMNS = (
     *("world", "sense", "seeds", "limit", "finished", "first_win", "steps", "episodes", "habit"),
-    *("games", "first_win_over_h", "first_win_actions"),
+    *("games", *KEPT),
 )
 
 
@@ -105,8 +104,8 @@ def main() -> None:
         "--views", nargs="*", default=list(GAMES), choices=list(GAMES), help="what novel games are seen as"
     )
     line.add_argument("--limit", type=int, default=1_500, help="steps of a MiniGrid day at most")
-    line.add_argument("--updates", type=int, default=1_500, help="updates of the night in the demo's task")
-    line.add_argument("--exam", type=int, default=30, help="episodes of its exam")
+    line.add_argument("--updates", type=int, default=1_500, help="updates of a night")
+    line.add_argument("--exam", type=int, default=30, help="episodes of an exam")
     line.add_argument("--lives", type=int, default=3, help="lives of novel games")
     line.add_argument("--games", type=int, default=4, help="games of a life")
     line.add_argument("--steps", type=int, default=300, help="actions of a game")
@@ -131,13 +130,16 @@ def main() -> None:
         told = common.ask(asked, cells / f"{task}-{sense}.json", options.runs)["days"]
         add(world=task, sense=sense, seeds=options.seeds, limit=options.limit, **row(told))
     for view in options.views:
-        life = ["-m", "experiments.life", "--days", "0", "--difficulty", "1", "--split", "T1"]
+        life = ["-m", "experiments.life", "--days", "1", "--difficulty", "1", "--split", "T1"]
         life += ["--seeds", str(options.lives), "--games-per-day", str(options.games)]
-        life += ["--steps-per-game", str(options.steps), "--runs", str(options.runs / view)]
+        life += ["--steps-per-game", str(options.steps), "--exam", str(options.exam)]
+        life += ["--runs", str(options.runs / view)]
         life += ["--game-seeds", f"{FIRST}:{FIRST + options.lives * options.games}"]
-        life += ["--out", os.path.relpath(cells / f"novel-{view}.csv"), *GAMES[view]]
+        life += ["--out", os.path.relpath(cells / f"novel-{view}.csv")]
+        life += [*GAMES[view], "--set", f"sleep.steps={options.updates}"]
+        life += [f"encoders.tile={TILE}"] if view != "symbols" else []
         told = common.ask(life, cells / f"novel-{view}.json", options.runs)
-        kept = {name: told.get(name) for name in ("games", "first_win_over_h", "first_win_actions")}
+        kept = {name: told.get(name) for name in ("games", *KEPT)}
         add(world="novel games, difficulty 1", sense=view, seeds=options.lives, limit=options.steps, **kept)
     common.last_line({"experiment": "pictures", "quick": options.quick, "out": str(options.out), "rows": table})
 

@@ -204,7 +204,7 @@ def rehearses(lived: Lived) -> bool:
     agent = lived.agent
     chosen = sleep.choose(agent, sleep.settle(agent), np.random.default_rng(0))
     for part in chosen:
-        searched, settled = (sleep.search_states(agent, part, is_settled).targets for is_settled in (False, True))
+        searched, settled = (sleep.search_states(agent, part, is_settled)[0].targets for is_settled in (False, True))
         if not np.array_equal(searched, settled):
             return True
     return False

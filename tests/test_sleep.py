@@ -9,7 +9,7 @@ import torch
 import cortex
 from cortex.day import living
 from cortex.measure import examine
-from cortex.sleep import choose, night, prune, settle
+from cortex.sleep import choose, night, prune, search_again, settle
 
 DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=2")
 NIGHT = ("sleep.steps=400", "sleep.states=1200", "sleep.batch=64", "sleep.world_model_steps=100", "habit.width=32")
@@ -105,3 +105,14 @@ def test_the_night_chooses_today_and_yesterday_alike(lived: cortex.Agent) -> Non
     assert old.all(), "nothing was lived today"
     assert len(old) == pytest.approx(600, abs=120) and 0 < probe.mean() < 0.4
     lived.hippocampus.day -= 1
+
+
+def test_a_game_of_which_one_episode_is_left_is_learned_in_every_night(lived: cortex.Agent) -> None:
+    """Were its only episode kept aside to judge the night, it would not be replayed, and be forgotten in one night."""
+    episode = max(settle(lived), key=lambda e: len(e.action))
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        (group,) = choose(lived, [episode], generator)
+        assert not group.probe.any()
+    lessons = search_again(lived, [group], generator, None)
+    assert 0 < lessons.probe.mean() < 0.3 and not lessons.probe[~lessons.dreamed].any()

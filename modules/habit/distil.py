@@ -10,7 +10,7 @@ from torch import nn
 
 from cortex.types import Array, CortexError, Scene
 
-from .policy import LOSS_WEIGHTS, HabitPolicy, part, tensors
+from .policy import LOSS_WEIGHTS, HabitPolicy, tensors
 
 WARM_UP = 0.05
 CLIP = 1.0
@@ -44,7 +44,8 @@ def fit(
     if not steps or not scenes.bodies:
         return {}
     policy.attend(scenes)
-    scenes = policy.hear(scenes)
+    tokens, place, known = tensors(policy.hear(scenes))
+    most = known[..., 0].sum(dim=1).int()
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     last: list[dict[str, float]] = []
     goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value, weight)]
@@ -53,7 +54,9 @@ def fit(
         index = torch.from_numpy(rows)
         if drawn is not None:
             drawn.append(rows)
-        losses = policy.losses(tensors(part(scenes, rows)), *(goal[index] for goal in goals))
+        upto = max(1, int(most[index].max()))  # what no scene of the batch knows is not read
+        inputs = tokens[index, :upto], place[index, :upto], known[index, :upto]
+        losses = policy.losses(inputs, *(goal[index] for goal in goals))
         total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
         optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
         optimiser.zero_grad()

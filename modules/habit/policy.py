@@ -31,9 +31,9 @@ LISTS = 3
 """Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words at least."""
 LOOKS = 32
 """Ways of pooling by place what stands in lists."""
-MAP = 32
+MAP = 16
 """Units of a place on the map."""
-ROUNDS = 10
+ROUNDS = 6
 """Rounds of talk among neighbours: how far away a thing may be to be heard."""
 DECISION = 256
 """Units between what tokens say and the answers."""
@@ -218,12 +218,12 @@ def part(scene: Scene, rows: Array) -> Scene:
 def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     """What the network reads: tokens [B, n, E], places [B, n], mask [B, n, 1], n the most that any body knows.
 
-    The order of tokens means nothing to the network, so each body's known tokens come first and the rest is cut off.
+    The order of tokens means nothing to the network: each body's known tokens come first, and what none knows is cut off.
     """
     most = max(1, int(scene.mask.sum(axis=1).max(initial=0)))
     known, place = scene.mask, places(scene.position, scene.modality)
     tokens = scene.tokens
-    if most < known.shape[1]:
+    if not known.all():
         first = np.argsort(~known, axis=1, kind="stable")[:, :most]
         rows = np.arange(len(first))[:, None]
         tokens, place, known = tokens[rows, first], place[rows, first], known[rows, first]
