@@ -218,7 +218,7 @@ def part(scene: Scene, rows: Array) -> Scene:
 def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     """What the network reads: tokens [B, n, E], places [B, n], mask [B, n, 1], n the most that any body knows.
 
-    The order of tokens means nothing to the network: each body's known tokens come first, and what none knows is cut off.
+    The order of tokens means nothing to the network: what a body knows comes first, and what none knows is cut off.
     """
     most = max(1, int(scene.mask.sum(axis=1).max(initial=0)))
     known, place = scene.mask, places(scene.position, scene.modality)
