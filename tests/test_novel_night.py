@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from cortex.types import CortexError
-from experiments import common, novel_night
+from cortex.types import Array, CortexError, Habit, Scene
+from experiments import calibrated, common, novel_night
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -92,3 +93,27 @@ def test_the_table_asks_for_equal_updates_and_tells_withheld_games_apart(
     nights = np.array([10, 1, 40, 10]) * [int(one["sleep.steps"]) for one in given]
     assert len(set(nights.tolist())) == 1, "every row has the same updates in all"
     assert given[0]["hippocampus.capacity"] == "600"
+
+
+class Stubborn:
+    """A habit that is fairly sure of one action, whatever it sees."""
+
+    def __init__(self, action: int) -> None:
+        self.action, self.nights = action, 1
+
+    def __call__(self, scene: Scene, latent: Array) -> Habit:
+        prior = np.tile(np.eye(6, dtype=np.float32)[self.action], (scene.bodies, 1))
+        return Habit(prior, np.full(scene.bodies, 0.5, np.float32), np.full(scene.bodies, 0.8, np.float32))
+
+
+def test_a_habit_is_right_where_search_would_do_the_same() -> None:
+    learner = newborn(**{"planner.simulations": "256", "habit.trust": "2"})
+    learner.live(bodies(901), 300, 0, lambda played: None)
+    rights = []
+    for action in range(learner.agent.motor.actions):
+        agent = replace(learner.agent, habit=Stubborn(action))
+        confidence, right = zip(*calibrated.asked(agent, bodies(901), 40, 0), strict=True)
+        rights.append(np.concatenate(right))
+        assert np.allclose(np.concatenate(confidence), 0.8)
+    assert len(rights[0]) > 20 and all(0 < right.mean() < 1 for right in rights[:4])
+    assert np.any(rights, axis=0).all(), "search would choose one of them"

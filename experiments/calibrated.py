@@ -1,0 +1,134 @@
+"""Does the habit know when it is right? Lives that were lived are looked at once more, on their last morning.
+
+Each agent of ``--lives`` plays all the games of its life again, on fresh layouts, as it would: by habit where that is
+sure, else by search. At every decision search is asked too, and the habit's likeliest action is right where search
+would choose it. The row of a life tells how far the habit's confidence is from being right (expected calibration
+error), how often it was sure enough to act without search, and how often it was right then. The last row has the means
+over lives. Lives of `novel_night` are kept in ``runs/novel_night/plain``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import common
+from experiments.life import novel_tasks
+
+COLUMNS = ("life", "games", "decisions", "calibration_error", "confidence", "right", "sure", "right_where_sure")
+
+
+def main() -> None:
+    """Run the experiment."""
+    line = common.parser(__doc__, out="calibrated.csv")
+    line.add_argument(
+        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
+    )
+    line.add_argument("--decisions", type=int, default=160, help="decisions asked for in each game")
+    options = common.read(line)
+    if options.quick:
+        options.decisions, options.lives = 16, common.QUICK / "calibrated"
+        life = [
+            "-m",
+            "experiments.life",
+            "--days",
+            "1",
+            "--games-per-day",
+            "1",
+            "--steps-per-game",
+            "60",
+            "--exam",
+            "2",
+        ]
+        life += ["--seeds", "1", "--set", "sleep.steps=20", "sleep.states=64", "--runs", str(options.lives)]
+        common.ask([*life, "--out", str(options.lives / "life.csv")], options.lives / "life.json", options.lives)
+    found = [folder for folder in sorted(options.lives.glob("*")) if any(folder.glob("[0-9]*/learner"))]
+    if not found:
+        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+    table: list[dict[str, Any]] = []
+    for folder in found:
+        table.append(told(folder, options.decisions))
+        common.progress("{life}: calibration error {calibration_error}, sure in {sure}".format(**table[-1]))
+        common.write_csv(options.out, [*table, over(table)], COLUMNS)
+    last = {"experiment": "calibrated", "quick": options.quick, "out": str(options.out)}
+    common.last_line({**last, "rows": table, "mean": over(table)})
+
+
+def told(folder: Path, decisions: int) -> dict[str, Any]:
+    """The row of the life kept in ``folder``."""
+    from cortex.agent import Agent
+    from cortex.measure import calibration_error
+
+    life, *events = map(json.loads, (folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
+    first, count = int(life["games"][0]["name"].split("-")[1]), sum(event["event"] == "waking" for event in events)
+    source = Namespace(**{"game": [], "wrap": None, **life["source"]})
+    source.difficulty = np.atleast_1d(source.difficulty).tolist()
+    source.game_seeds, source.days, source.games_per_day, source.seeds = (first, first + count), 1, count, 1
+    agent = Agent.load(max(folder.glob("[0-9]*/learner")))
+    confidence, right = [], []
+    for task in novel_tasks(source, 0):
+        with closing(task.make(8, "exam")) as bodies:
+            for sure_of, is_right in asked(agent, bodies, decisions, life["seed"]):
+                confidence.append(sure_of)
+                right.append(is_right)
+    given, truth = np.concatenate(confidence), np.concatenate(right)
+    sure = given >= agent.config.habit.trust
+    return {
+        "life": folder.name,
+        "games": count,
+        "decisions": len(given),
+        "calibration_error": calibration_error(given, truth),
+        "confidence": mean(given),
+        "right": mean(truth),
+        "sure": mean(sure),
+        "right_where_sure": mean(truth[sure]),
+    }
+
+
+def mean(values: Any) -> float | None:
+    """None where there is nothing to take a mean of."""
+    return float(np.mean(values)) if len(values) else None
+
+
+def asked(agent: Any, bodies: Any, decisions: int, seed: int) -> Any:
+    """Confidence [n] and whether the habit was right [n], for each step of ``bodies`` at which search found what to
+    do."""
+    from cortex.day import living
+
+    even = np.full((bodies.num_envs, agent.motor.actions), 1 / agent.motor.actions, np.float32)
+    calm, met = agent.calm(), 0
+    for trace, _, outcome, _ in living(calm, bodies, seed, np.random.default_rng(seed)):
+        plan = agent.search(
+            calm.imagination.model(trace.state, trace.situation), even, agent.config.planner.simulations
+        )
+        rows = np.flatnonzero(plan.known & outcome.valid)
+        chosen = trace.habit.prior[rows].argmax(axis=1)
+        yield trace.habit.confidence[rows], plan.best[rows, chosen]
+        met += bodies.num_envs
+        if met >= decisions:
+            break
+
+
+def over(table: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over lives, with intervals where there are several."""
+    from cortex.measure.statistics import interval
+
+    found: dict[str, Any] = {"life": "mean", "games": sum(row["games"] for row in table)}
+    found["decisions"] = sum(row["decisions"] for row in table)
+    for name in COLUMNS[3:]:
+        values = [float(row[name]) for row in table if row[name] is not None]
+        if not values:
+            continue
+        low, high = interval(values) if len(values) > 1 else (values[0], values[0])
+        found[name] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})
+    return found
+
+
+if __name__ == "__main__":
+    main()
