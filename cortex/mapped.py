@@ -290,7 +290,8 @@ def _wait(known: Array, ripe: tuple[Array, Array, Array], body: int, cell: Array
     that is one change too many."""
     (becomes, late, where), left, full = ripe, 1.0, False
     for slot in range(CHANGES):
-        if cell[slot] >= 0 and becomes[code[slot]] != UNSEEN:
+        # A token that was put together in this very search has a code that memory knows nothing of.
+        if cell[slot] >= 0 and code[slot] < len(becomes) and becomes[code[slot]] != UNSEEN:
             left = min(left, late[code[slot]])
             change(known, cell, code, cell[slot], code[slot], becomes[code[slot]])
     for at in where[body]:

@@ -150,7 +150,7 @@ def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_liv
 
 def test_a_game_that_no_night_has_learned_of_is_searched_however_sure_the_habit_is() -> None:
     small = {"sleep.steps": "4", "sleep.states": "32", "sleep.batch": "16", "sleep.world_model_steps": "4"}
-    learner = newborn(**small)
+    learner = newborn(**small, **{"sleep.guard": "1"})
     lived(learner, GAMES[0], 150)
     learner.sleep(0)
     learner.agent.habit.calibration.copy_(torch.tensor([0.0, 50.0, 1.0]))  # sure of everything

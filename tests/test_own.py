@@ -31,7 +31,7 @@ TOLD: dict[str, Callable[[str], bool]] = {
     "own-memory": lambda told: told.count("memories are of wins") == 2,
     "own-planner": lambda told: all(int(n) > 0 for n in re.findall(r": (\d+) of", told)) and told.count("won") == 2,
     "own-lesion": lambda told: (
-        steps(told)[0] < 10 and 3 * steps(told)[0] < steps(told)[4] and steps(told)[-1] > 20 and len(steps(told)) == 10
+        steps(told)[0] < 10 and 2 * steps(told)[0] < steps(told)[4] and steps(told)[-1] > 20 and len(steps(told)) == 10
     ),
     "own-experiment": lambda told: '"experiment": "mine"' in told.splitlines()[-1],
 }

@@ -11,7 +11,9 @@ import pytest
 from gymnasium import spaces
 
 import cortex
+from cortex.mapped import _wait
 from cortex.modules.hippocampus.ripening import Ripening
+from cortex.sketch import CHANGES
 from cortex.types import Array, Motions, Place
 
 FLOOR, WALL, ICE, WATER, SELF, PRIZE = range(1, 7)
@@ -106,3 +108,13 @@ def test_what_nobody_touched_tells_what_it_becomes(rows: list[list[int]], become
         ripening.learn(place(before, 1), place(after, 1), np.zeros(1, np.int64), RIGHT)
     told: tuple[Array, Array] = ripening.told(1, 9)
     assert (told[0][5], told[1][5]) == becomes
+
+
+def test_a_token_that_only_this_search_put_together_does_not_ripen() -> None:
+    """Its code lies beyond what memory told of; what stands behind in the computer's memory must not be read."""
+    memory = np.full(300, 7)
+    memory[:3] = 0
+    where, cell, code = np.full((1, 4), -1), np.full(CHANGES, -1), np.full(CHANGES, -1)
+    cell[0], code[0] = 5, 200
+    left, full = _wait(np.ones(25, np.int32), (memory[:3], np.ones(300)[:3], where), 0, cell, code)
+    assert left == 1.0 and not full and code[0] == 200
