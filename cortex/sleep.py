@@ -296,12 +296,16 @@ def search_again(
             taught, line = search_states(agent, part, settled)
             lessons.append(taught)
             for number in range(int(generator.poisson(dreams))):
-                if number % 2:  # every other dream goes on from the one before
-                    state = replay(agent, latest.state, part.situation, line, generator)
+                leads = (line >= 0).any(axis=1)
+                if number % 2 and leads.any():  # every other dream goes on from one from which search knew a way
+                    rows = np.where(leads, np.arange(len(line)), generator.choice(np.flatnonzero(leads), len(line)))
+                    latest = take(latest, rows)
+                    state = replay(agent, latest.state, latest.situation, line[rows], generator)
+                    latest = replace(latest, state=state)
                 else:
                     state = dream(agent, part.state, part.situation, generator)
-                aside = generator.random(len(part.old)) < agent.config.sleep.probe if by_lot else part.probe
-                latest = replace(part, state=state, probe=aside, dreamed=np.ones(len(part.old), bool))
+                    aside = generator.random(len(part.old)) < agent.config.sleep.probe if by_lot else part.probe
+                    latest = replace(part, state=state, probe=aside, dreamed=np.ones(len(part.old), bool))
                 taught, line = search_states(agent, latest, settled)
                 lessons.append(taught)
             if progress is not None:
