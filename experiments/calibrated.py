@@ -34,19 +34,9 @@ def main() -> None:
     options = common.read(line)
     if options.quick:
         options.decisions, options.lives = 16, common.QUICK / "calibrated"
-        life = [
-            "-m",
-            "experiments.life",
-            "--days",
-            "1",
-            "--games-per-day",
-            "1",
-            "--steps-per-game",
-            "60",
-            "--exam",
-            "2",
-        ]
-        life += ["--seeds", "1", "--set", "sleep.steps=20", "sleep.states=64", "--runs", str(options.lives)]
+        small = {"days": 1, "games-per-day": 1, "steps-per-game": 60, "exam": 2, "seeds": 1, "runs": options.lives}
+        life = ["-m", "experiments.life", *(str(part) for key, value in small.items() for part in (f"--{key}", value))]
+        life += ["--set", "sleep.steps=20", "sleep.states=64"]
         common.ask([*life, "--out", str(options.lives / "life.csv")], options.lives / "life.json", options.lives)
     found = [folder for folder in sorted(options.lives.glob("*")) if any(folder.glob("[0-9]*/learner"))]
     if not found:
