@@ -38,7 +38,7 @@ def main() -> None:
         life = ["-m", "experiments.life", *(str(part) for key, value in small.items() for part in (f"--{key}", value))]
         life += ["--set", "sleep.steps=20", "sleep.states=64"]
         common.ask([*life, "--out", str(options.lives / "life.csv")], options.lives / "life.json", options.lives)
-    found = [folder for folder in sorted(options.lives.glob("*")) if any(folder.glob("[0-9]*/learner"))]
+    found = [folder for folder in sorted(options.lives.glob("*")) if slept(folder)]
     if not found:
         sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
     table: list[dict[str, Any]] = []
@@ -50,13 +50,21 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
+def slept(folder: Path) -> bool:
+    """Whether a life is kept in ``folder`` that has had a night."""
+    kept = any(folder.glob("[0-9]*/learner")) and (folder / "events.jsonl").is_file()
+    return kept and '"event": "night"' in (folder / "events.jsonl").read_text(encoding="utf-8")
+
+
 def told(folder: Path, decisions: int) -> dict[str, Any]:
     """The row of the life kept in ``folder``."""
     from cortex.agent import Agent
     from cortex.measure import calibration_error
 
     life, *events = map(json.loads, (folder / "events.jsonl").read_text(encoding="utf-8").splitlines())
-    first, count = int(life["games"][0]["name"].split("-")[1]), sum(event["event"] == "waking" for event in events)
+    kinds = [event["event"] for event in events]
+    count = kinds[: len(kinds) - kinds[::-1].index("night")].count("waking")  # games that were slept on
+    first = int(life["games"][0]["name"].split("-")[1])
     source = Namespace(**{"game": [], "wrap": None, **life["source"]})
     source.difficulty = np.atleast_1d(source.difficulty).tolist()
     source.game_seeds, source.days, source.games_per_day, source.seeds = (first, first + count), 1, count, 1
