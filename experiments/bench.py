@@ -131,7 +131,7 @@ def measure(task: str, seed: int, bodies: int, rows: int, lived: int, steps: int
     from cortex.build import build
     from cortex.config import load
     from cortex.day import live_day
-    from cortex.envs.make import make_vector
+    from cortex.envs.make import make_env, make_vector
     from cortex.replay import relearn
     from cortex.sleep import night
     from cortex.store import Rows
@@ -140,7 +140,8 @@ def measure(task: str, seed: int, bodies: int, rows: int, lived: int, steps: int
     faiss.omp_set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         store = Rows(Path(folder) / "memory.sqlite")
-        twin = gymnasium.spec(task).vector_entry_point is not None
+        spec = make_env(task).spec
+        twin = spec is not None and spec.vector_entry_point is not None
         mode: Any = {"vectorization_mode": "vector_entry_point"}
         vector = gymnasium.make_vec(task, bodies, **mode) if twin else make_vector(task, bodies, seed, held_out=0.0)
         config = load(*SHORT_NIGHT, {"seed": seed})

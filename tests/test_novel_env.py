@@ -562,3 +562,13 @@ def test_the_bench_says_how_fast_games_are(tmp_path: Any) -> None:
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     assert set(told["steps_per_second"]) == {"grid", "ego", "default", "image", "noise_1000"}
     assert min(told["steps_per_second"].values()) > 0 and (tmp_path / "b.csv").exists()
+
+
+def test_the_bench_says_where_the_agents_time_goes(tmp_path: Any) -> None:
+    out = tmp_path / "b.csv"
+    size = ["--rows", "400", "--steps", "200", "--bodies", "8", "--tasks", "MiniGrid-Empty-5x5-v0"]
+    command = [sys.executable, "-m", "experiments.bench", "--quick", *size, "--out", str(out)]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    assert told["slowest"] == "MiniGrid-Empty-5x5-v0" and told["steps_per_second"]["MiniGrid-Empty-5x5-v0"] > 0
+    parts = {name: seconds for name, seconds in told["rows"][0].items() if name.endswith("_us")}
+    assert parts["environment_us"] > 0 and parts["search_us"] + parts["habit_us"] > 0 and out.exists()
