@@ -52,6 +52,18 @@ def test_motions_are_the_true_ones_as_soon_as_there_are_any(task: str, seed: int
     assert_true(registration.fit(before, after, action))
 
 
+def test_an_action_that_shows_much_at_once_is_no_turn_where_two_others_turn_about_the_agent() -> None:
+    registration, before, after, action = rows("Empty-5x5", 0)
+    half = registration.rotation == 2
+    about = [tuple((2 * np.linalg.solve(np.eye(2) - TURN[2], shift)).round()) for shift in registration.shift[half]]
+    elsewhere = np.flatnonzero(half)[[point == (6.0, 6.0) for point in about]][0]  # about (3, 3), not the own (3, 6)
+    source, toggle = registration.source[elsewhere], action == 5
+    after[toggle] = np.where(source >= 0, before[toggle][:, source], after[toggle])
+    assert (after[toggle] != before[toggle]).any()
+    found = registration.fit(before, after, action)
+    assert_true(found)
+
+
 def test_walls_stop_a_walk_and_floors_do_not() -> None:
     walk = Walk("MiniGrid-FourRooms-v0", 8, 0)
     found = Registration(walk.layout.position, 7).fit(*pairs(walk, 100))

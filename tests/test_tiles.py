@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,23 @@ def test_sprites_are_the_codes_that_they_stand_for(view: str, offset: bool) -> N
     assert len(pairs) == len({code for code, _ in pairs}) == len({symbol for _, symbol in pairs}) > 8
 
 
+@pytest.mark.parametrize("tile", [8, 16, 32])
+def test_what_differs_in_colour_has_the_same_form_and_what_is_opened_keeps_its_colour(tile: int) -> None:
+    things = pytest.importorskip("minigrid.core.world_object")
+    render = pytest.importorskip("minigrid.core.grid").Grid.render_tile
+    hues = ["red", "green", "blue", "yellow", "purple", "grey"]
+    kinds = [things.Key, things.Ball, things.Box, things.Door]
+    kinds += [partial(things.Door, is_open=True), partial(things.Door, is_locked=True)]
+    encoder, book = TileEncoder((tile, tile, 3), tile), Codebook()
+    seen = [[encoder(render(kind(hue), None, True, tile)[None]).tokens[0, 0] for hue in hues] for kind in kinds]
+    codes = book.encode(np.array(seen))
+    form, hue, strength = np.moveaxis(book.attributes(codes), -1, 0)  # [kinds, hues]
+    assert len(np.unique(codes)) == codes.size
+    assert (hue == hue[:1]).all() and len(set(hue[0])) == len(hues)
+    assert (form[:, :5] == form[:, :1]).all() and len(set(form[:, 0])) == len(kinds)
+    assert (strength[:, :4] == strength[:, :1]).all()
+
+
 def test_a_lattice_of_any_size_is_found() -> None:
     random = np.random.default_rng(0)
     for tile in (5, 8, 12):
@@ -84,17 +102,19 @@ def test_pictures_that_are_not_made_of_tiles_have_none() -> None:
     assert find_tile(np.zeros((20, 48, 48, 3), np.uint8)) == 0
 
 
-def taken(env: gymnasium.Env[Any, Any], steps: int) -> tuple[list[int], cortex.Agent]:
-    """The actions of a newborn agent's first steps."""
-    agent = cortex.Agent.make(env, *QUICK).learn(steps)
+def taken(env: gymnasium.Env[Any, Any], steps: int) -> tuple[list[int], list[bool], cortex.Agent]:
+    """The actions of a newborn agent's first steps, and which episodes it won."""
+    won: list[bool] = []
+    agent = cortex.Agent.make(env, *QUICK).learn(steps, on_episode=lambda episode: won.append(episode["success"]))
     store = agent.hippocampus.store
-    return [int(a) for number in store.episodes() for a in store.read(number).action], agent
+    return [int(a) for number in store.episodes() for a in store.read(number).action], won, agent
 
 
 def test_a_novel_game_is_played_from_sprites_as_from_symbols() -> None:
-    symbols, _ = taken(game("grid", "body"), 150)
-    sprites, agent = taken(game("image", "body"), 150)
-    assert sprites == symbols and len(sprites) == 150
+    symbols, won, _ = taken(game("grid", "body"), 150)
+    sprites, also, agent = taken(game("image", "body"), 150)
+    assert len(sprites) == 150 and sprites[:40] == symbols[:40] and also.index(True) == won.index(True)
+    assert np.mean(also) > np.mean(won) - 0.1 > 0.5
     assert agent.config.encoders.tile == 8 and agent.imagination.motions(0).resolved
 
 
@@ -158,7 +178,7 @@ def test_what_cannot_be_made_of_tiles_is_refused_in_one_sentence(shape: Any, set
 
 def test_a_picture_of_another_form_names_the_key() -> None:
     senses = Senses.for_space(spaces.Dict(eye=spaces.Box(0, 255, (48, 48, 3), np.uint8)), tile=8)
-    assert (senses.layout.modality == MODALITIES["grid"]).all() and senses.channels == 1
+    assert (senses.layout.modality == MODALITIES["grid"]).all() and senses.channels == 3
     with pytest.raises(CortexError, match=r"'eye': expected an array of shape \(B, 48, 48, 3\), got \(2, 48, 40, 3\)"):
         senses({"eye": np.zeros((2, 48, 40, 3), np.uint8)})
     with pytest.raises(CortexError, match=r"'eye': expected pixels from 0 to 255, got an array of dtype float64"):

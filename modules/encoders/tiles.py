@@ -2,16 +2,18 @@
 
 The tiles of such a picture are few and repeat, wherever the lattice lies; a lattice that is off by a pixel cuts them
 into many. So size and place of the lattice are what explains the frames by the fewest distinct tiles (minimum
-description length, Rissanen 1978), and a tile that looks the same is the same code: what is known of grids of symbols
-holds for pictures unchanged.
+description length, Rissanen 1978), and a tile that looks the same is the same code, made of form, hue and strength
+as a cell of symbols is of its attributes: what is known of grids of symbols holds for pictures unchanged.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
@@ -28,18 +30,23 @@ of the frames in which the lattice must lie where it lay before: an object on a 
 CUT = 1.5
 """How many times as many distinct tiles a lattice half a tile off must show: where it shows as few, there is none."""
 
+SHARES, LIGHT, HUES = 4, 64, 6
+"""Steps in which the share of the strongest colour in another is told, brightness of a step of its light, and steps of
+each of red, green and blue in a hue."""
+
 
 class TileEncoder:
     """Pictures [B, H, W, 3] uint8 of tiles ``tile`` pixels wide -> a token per tile, row-major, at (row, column).
 
-    A token is a frozen random unit vector for exactly this tile. The lattice is found in each picture by itself: it
-    begins at the edge, or where the colour around it ends, whichever shows the fewest distinct tiles. Where it is not
-    at the edge one row or column less may be in the picture, and those tokens are masked.
+    A token is three blocks, frozen random unit vectors for its form, its hue and its strength (`attributes`), so that
+    what is known of a red door may be expected of a blue one. The lattice is found in each picture by itself: it begins
+    at the edge, or where the colour around it ends, whichever shows the fewest distinct tiles. Where it is not at the
+    edge one row or column less may be in the picture, and those tokens are masked.
     """
 
     modality = "grid"
     accepts = "pixels from 0 to 255"
-    channels = 1
+    channels = 3
 
     def __init__(self, shape: Sequence[int], tile: int, width: int = TOKEN_WIDTH) -> None:
         rows, columns = (int(size) // tile for size in shape[:2])
@@ -62,20 +69,28 @@ class TileEncoder:
         bodies = len(values)
         looks, mask = np.zeros((bodies, len(self.position)), np.int64), np.zeros((bodies, len(self.position)), bool)
         for body, picture in enumerate(colours(values)):
-            _look(picture, self.tile, looks[body].reshape(self.rows, -1), mask[body].reshape(self.rows, -1))
+            shown = looks[body].reshape(self.rows, -1), mask[body].reshape(self.rows, -1)
+            _, down, right = _look(picture, self.tile, *shown)
+            self._learn(values[body][down:, right:], looks[body], mask[body])
         tokens = np.zeros((bodies, len(self.position), self.width), np.float32)
-        tokens[mask] = self._tokens(looks[mask])
+        tokens[mask] = self._vectors[np.searchsorted(self._looks, looks[mask])]
         return scene(tokens, mask, self.position, self.modality)
 
-    def _tokens(self, looks: Array) -> Array:
-        """The vectors [n, E] of ``looks`` [n]; those of new ones are drawn by what they look like."""
-        fresh = np.setdiff1d(looks, self._looks)
-        if len(fresh):
-            drawn = [unit_vectors(int(look) & (2**63 - 1), 1, self.width) for look in fresh]
-            every, vectors = np.concatenate([self._looks, fresh]), np.concatenate([self._vectors, *drawn])
-            order = np.argsort(every)
-            self._looks, self._vectors = every[order], vectors[order]
-        return np.asarray(self._vectors[np.searchsorted(self._looks, looks)])
+    def _learn(self, picture: Array, looks: Array, mask: Array) -> None:
+        """Draw the vectors of those ``looks`` [N] that are new, from the pixels of their tiles in ``picture``."""
+        fresh, first = np.unique(looks[mask], return_index=True)
+        new = ~np.isin(fresh, self._looks)
+        if not new.any():
+            return
+        drawn = []
+        for row, column in self.position[mask][first[new]].astype(int) * self.tile:
+            parts = attributes(picture[row : row + self.tile, column : column + self.tile])
+            drawn.append(np.concatenate([unit_vectors(part, 1, self.width // 3)[0] for part in parts]))
+        vectors = np.zeros((len(drawn), self.width), np.float32)
+        vectors[:, : 3 * (self.width // 3)] = drawn
+        every = np.concatenate([self._looks, fresh[new]])
+        order = np.argsort(every)
+        self._looks, self._vectors = every[order], np.concatenate([self._vectors, vectors])[order]
 
 
 def find_tile(frames: Array) -> int:
@@ -120,6 +135,31 @@ def _familiar(looks: Array, shown: Array) -> float:
         same, changed = same + sum(look in known for look in new), changed + len(new)
         known.update(new)
     return same / changed if changed else 0.0
+
+
+def attributes(tile: Array) -> tuple[int, int, int]:
+    """Numbers for the form, the hue and the strength of ``tile`` [t, t, 3].
+
+    The form is which of its pixels look the same, and how much of the strongest colour and how much light is in each,
+    in steps that are wide enough to be the same for any two strong colours. The hue is that of the strongest colour,
+    the strength what is left of that.
+    """
+    pixels = np.asarray(tile, np.int64).reshape(-1, 3)
+    _, first, which = np.unique(colours(pixels), return_index=True, return_inverse=True)
+    palette = pixels[np.sort(first)]  # in the order in which they are met
+    strength, light = np.ptp(palette, axis=1), palette.min(axis=1)
+    top = np.lexsort((palette.sum(axis=1), strength))[-1]
+    share = strength / max(1, strength[top])
+    shades = np.rint([share * SHARES, (light - share * light[top]) / LIGHT])
+    hue = np.rint((palette[top] - light[top]) / max(1, strength[top]) * HUES)
+    form = np.argsort(np.argsort(first))[which], shades.ravel()
+    return _digest(*form), _digest(hue), _digest([strength[top], light[top]])
+
+
+def _digest(*numbers: npt.ArrayLike) -> int:
+    """A number of 64 bits for whole numbers, the same on every machine."""
+    told = np.concatenate([np.asarray(some, "<i8") for some in numbers])
+    return int.from_bytes(hashlib.blake2b(told.tobytes(), digest_size=8).digest(), "little")
 
 
 def colours(pictures: Array) -> Array:

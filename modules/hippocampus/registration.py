@@ -169,12 +169,13 @@ class Registration:
                     turning[a] = score.gain - score.rival >= EVIDENCE
 
         find(np.ones(len(self.position), bool), TOUCHED)
-        own = self._own(rotation, shift) if rotation.any() else None
+        own, astray = self._own(rotation, shift)
+        rotation[astray], shift[astray] = 0, 0
         if own is not None and not _walks(rotation, shift).any():
             # In a narrow place few cells change by a step. What an action touches lies beside the agent.
             find(np.abs(self.position - own).sum(axis=1) > 1, 0)
         walks = np.flatnonzero(_walks(rotation, shift))
-        still = np.flatnonzero((rotation == 0) & (shift == 0).all(axis=1))
+        still = np.setdiff1d(np.flatnonzero((rotation == 0) & (shift == 0).all(axis=1)), astray)
         # A motion that is not found yet: mapping on would corrupt the map.
         unclear = any(len(scored[a].rows) < 1 or scored[a].much.mean() > 0.2 for a in still)
         if unclear or len(walks) == 0 or own is None:
@@ -203,17 +204,20 @@ class Registration:
         rival = float(gain[self.rotation == 0].max())
         return Scored(rows, best, float(gain[best]), rival, scores[:, best] - scores[:, 0], much)
 
-    def _own(self, rotation: Array, shift: Array) -> Array | None:
-        """The fixed point of the turns; None where turns contradict each other."""
-        points = set()
-        for r, t in zip(rotation, shift, strict=True):
-            if r != 0:
-                point = np.linalg.solve(np.eye(2) - TURN[r], t)
-                if np.abs(point - point.round()).max() > 1e-6:
-                    return None
-                points.add(tuple(int(x) for x in point.round()))
-        own = np.array(points.pop())
-        return own if not points and (self.position == own).all(axis=1).any() else None
+    def _own(self, rotation: Array, shift: Array) -> tuple[Array | None, list[int]]:
+        """The fixed point of the turns, and the actions whose turns contradict two that agree: what opens a door onto a
+        room shows much at once. None where no two do and others contradict them, or where there is no turn."""
+        points: dict[tuple[float, ...], list[int]] = {}
+        for a in np.flatnonzero(rotation):
+            point = np.linalg.solve(np.eye(2) - TURN[rotation[a]], shift[a])
+            points.setdefault(tuple((2 * point).round() / 2), []).append(int(a))
+        if not points:
+            return None, []
+        first, *others = sorted(points, key=lambda point: -len(points[point]))
+        own, agreed = np.array(first), len(points[first]) >= (2 if others else 1)
+        if not agreed or not (self.position == own).all(axis=1).any():
+            return None, []
+        return own.astype(np.int64), [a for point in others for a in points[point]]
 
     def _blocked(self, before: Array, clear: list[tuple[Array, Array]], front: Array) -> Array:
         """Chance, by code in front, that walking leaves the agent in place: .1, .5 or .9, so that it settles soon."""
