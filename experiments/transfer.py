@@ -1,0 +1,154 @@
+"""Does a life help with the next day? Lives that were lived meet games that nobody met, and newborns meet the same.
+
+Of each agent of ``--lives`` a copy and a newborn with its settings live a further day of ``--games`` new games, then
+sleep nights of ``--updates`` updates, each number from the same evening. Rows tell the actions to the first win over
+those of the reference, and, after each night, how much of what search can do the habit alone does in the new games,
+the hippocampus cleared. ``ratio`` is the first of the lived over that of the newborn, game by game (geometric mean).
+Whether nights still teach as much as the first one did (loss of plasticity, Dohare et al. 2024) stands in the same row.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import numpy as np
+
+from experiments import common
+from experiments.calibrated import events_of, games_like, kept, quick_lives
+
+FIRST = 60_000_000
+"""Seed of the first of the new games."""
+EVENING = "evening"
+COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "updates", "habit")
+
+
+def main() -> None:
+    """Run the experiment."""
+    line = common.parser(__doc__, out="transfer.csv")
+    line.add_argument(
+        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
+    )
+    line.add_argument("--games", type=int, default=4, help="new games of the day")
+    line.add_argument("--steps", type=int, default=500, help="actions of a game")
+    line.add_argument("--exam", type=int, default=32, help="episodes of a game's exam")
+    line.add_argument("--updates", type=int, nargs="+", default=[500, 1000, 2000], help="updates of the night")
+    line.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="folder of the logs")
+    options = common.read(line)
+    if options.quick:
+        options.games, options.steps, options.exam, options.updates = 1, 60, 2, [10, 20]
+        options.lives, options.runs = quick_lives(common.QUICK / "transfer"), options.runs / "quick"
+    found = kept(options.lives)
+    if not found:
+        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+    table: list[dict[str, Any]] = []
+    for number, folder in enumerate(found):
+        first = FIRST + number * options.games
+        call = f"further({str(folder)!r}, {first}, {options.games}, {options.steps}, {options.exam}, {options.updates})"
+        asked = ["-c", f"from experiments import transfer; transfer.{call}"]
+        told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
+        table += rows(folder.name, told)
+        common.write_csv(options.out, [*table, *over(table)], COLUMNS)
+    last = {"experiment": "transfer", "quick": options.quick, "out": str(options.out)}
+    common.last_line({**last, "rows": table, "mean": over(table)})
+
+
+def further(folder: str, first: int, games: int, steps: int, exam: int, updates: list[int]) -> None:
+    """A further day and its nights of the life in ``folder``, and of a newborn; print what came of them."""
+    tasks = games_like(events_of(Path(folder))[0], first, games)
+    told = {who: _day(Path(folder), who == "lived", tasks, steps, exam, updates) for who in ("lived", "newborn")}
+    common.last_line({"commit": common.commit(), "h": [task.h for task in tasks], **told})
+
+
+def _day(folder: Path, lived: bool, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
+    from cortex.agent import Agent
+    from experiments.agents import Cortex
+
+    with tempfile.TemporaryDirectory() as passing:
+        copytree(max(folder.glob("[0-9]*/learner")), Path(passing, "morning"))
+        agent = Agent.load(Path(passing, "morning"))
+        learner = Cortex(agent.config, agent.observation_space, agent.space)
+        if lived:
+            learner.load(Path(passing, "morning"))
+        firsts = []
+        for number, task in enumerate(tasks):
+            played: list[Any] = []
+            with closing(task.make(1, "day")) as bodies:
+                learner.live(bodies, steps, number, played.append)
+            firsts.append(next((one.steps for one in played if one.success), None))
+        search = [_marks(learner, task, exam, False) for task in tasks]
+        learner.save(Path(passing, EVENING))
+        habits = {}
+        for number in updates:
+            copytree(Path(passing, EVENING), Path(passing, str(number)))
+            learner.agent = Agent.load(Path(passing, str(number))).lesioned(f"sleep.steps={number}")
+            learner.sleep(0)
+            learner.clear()
+            habits[str(number)] = [_marks(learner, task, exam, True) for task in tasks]
+            common.progress(f"{folder.name} {'lived' if lived else 'newborn'} {number}: {habits[str(number)]}")
+    return {"first_wins": firsts, "search": search, "habit": habits}
+
+
+def _marks(learner: Any, task: Any, exam: int, habit: bool) -> float:
+    """Mean return of an exam, 0 for the best constant actions and 1 for the solver."""
+    with closing(task.make(8, "exam")) as bodies:
+        played = learner.play(bodies, exam, 1_000, habit=habit)
+    return float((np.mean([one.reward for one in played]) - task.floor) / (task.ceiling - task.floor))
+
+
+def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of one life: who lived and who did not, after each night. Games that one of them did not win are no part
+    of the ratio."""
+    found = []
+    for who, other in (("lived", "newborn"), ("newborn", "lived")):
+        mine, theirs = told[who]["first_wins"], told[other]["first_wins"]
+        both = [(a, b) for a, b in zip(mine, theirs, strict=True) if a and b]
+        over_h = [won / h for won, h in zip(mine, told["h"], strict=True) if won]
+        for updates, habit in told[who]["habit"].items():
+            share = [mark / best for mark, best in zip(habit, told[who]["search"], strict=True) if best > 0]
+            found.append(
+                {
+                    "life": life,
+                    "agent": who,
+                    "games": len(mine),
+                    "won": len(over_h),
+                    "first_win_over_h": _geometric(over_h),
+                    "ratio": _geometric([a / b for a, b in both]) if who == "lived" else None,
+                    "updates": int(updates),
+                    "habit": float(np.mean(share)) if share else None,
+                }
+            )
+    return found
+
+
+def over(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over lives of each agent and night, with intervals where there are several; geometric ones of ratios."""
+    from cortex.measure.statistics import interval
+
+    found = []
+    for who, updates in dict.fromkeys((row["agent"], row["updates"]) for row in table):
+        some = [row for row in table if (row["agent"], row["updates"]) == (who, updates)]
+        mean = {"life": "mean", "agent": who, "updates": updates}
+        mean |= {name: sum(row[name] for row in some) for name in ("games", "won")}
+        for name in ("first_win_over_h", "ratio", "habit"):
+            values = [float(row[name]) for row in some if row[name] is not None]
+            if not values:
+                continue
+            told, back = (np.log(values), np.exp) if name != "habit" else (np.array(values), np.asarray)
+            low, high = interval(told) if len(told) > 1 else (told[0], told[0])
+            told = {"value": float(back(told.mean())), "low": float(back(low)), "high": float(back(high))}
+            mean[name] = common.figure(told)
+        found.append(mean)
+    return found
+
+
+def _geometric(values: list[float]) -> float | None:
+    return float(np.exp(np.mean(np.log(values)))) if values else None
+
+
+if __name__ == "__main__":
+    main()
