@@ -321,14 +321,26 @@ class Agent:
 
         return face.predict(self, observation, state, episode_start, deterministic)
 
-    def sleep(self, progress: Callable[[str, int, int, dict[str, float]], None] | None = None) -> dict[str, Any]:
+    def sleep(
+        self,
+        progress: Callable[[str, int, int, dict[str, float]], None] | None = None,
+        tomorrow: Any = None,
+    ) -> dict[str, Any]:
         """One night now; a new day follows. Returns what the night did, {} where ``sleep.steps`` is 0.
 
-        ``progress`` gets part, update, of how many, losses.
+        ``progress`` gets part, update, of how many, losses. ``tomorrow``: a batch of observations such as a vector
+        environment's reset gives; of what is remembered of worlds like these the night learns more.
         """
         from cortex import face
 
-        return face.sleep(self, progress)
+        return face.sleep(self, progress, tomorrow=tomorrow)
+
+    def recognise(self, observation: Any) -> Array:
+        """The situation [B] that each of a batch of first observations belongs to; a new number where it is like
+        none."""
+        sensed = self.perceive(observation)
+        first, none = np.ones(len(sensed.codes), bool), np.zeros(len(sensed.codes), np.int32)
+        return self.hippocampus.recognise(sensed.codes, self.steady(sensed).percept.latent, first, none)
 
     def digest(self) -> str:
         """sha256 of all weights: equal weights, equal digest."""

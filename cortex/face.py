@@ -90,9 +90,10 @@ def sleep(
     agent: Agent,
     progress: Callable[[str, int, int, dict[str, float]], None] | None = None,
     shuffled: bool = False,
+    tomorrow: Any = None,
 ) -> dict[str, Any]:
     """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night. ``shuffled``: a
-    night that must teach nothing, see `cortex.sleep.night`."""
+    night that must teach nothing, see `cortex.sleep.night`. ``tomorrow``: observations of what is to come, or None."""
     from cortex.sleep import night, prune
 
     memory = agent.hippocampus
@@ -101,7 +102,8 @@ def sleep(
         seeds = np.random.SeedSequence([agent.config.seed, memory.day, 2**31])
         before = {name: value.clone() for name, value in agent.weights().items()}
         try:
-            told = dict(night(agent, np.random.default_rng(seeds), progress, shuffled))
+            come = () if tomorrow is None else agent.recognise(tomorrow).tolist()
+            told = dict(night(agent, np.random.default_rng(seeds), progress, shuffled, tomorrow=come))
         except BaseException:
             agent.restore(before)  # a night that was cut off is slept again, and not from half of itself
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -86,11 +86,13 @@ def night(
     progress: Progress | None = None,
     shuffled: bool = False,
     watcher: NightWatcher | None = None,
+    tomorrow: Collection[int] = (),
 ) -> dict[str, Any]:
     """One night: settle, learn the world and the body, choose, search again, distil, guard. Returns what it did.
 
     ``shuffled`` gives every state another state's targets: a control that must teach nothing. ``watcher`` looks on and
-    changes nothing.
+    changes nothing. ``tomorrow``: situations that are said to come, of which more is learned (what is needed is
+    replayed, Mattar & Daw 2018; what is expected to be needed is kept by sleep, Wilhelm 2011).
     """
     report, began = Report(), time.perf_counter()
     settings = agent.config.sleep
@@ -105,10 +107,10 @@ def night(
     with stage("body"):
         learn_body(agent, episodes, report, generator)
     with stage("choose"):
-        chosen = choose(agent, episodes, generator)
+        chosen = choose(agent, episodes, generator, tomorrow)
     if chosen:  # else nothing is remembered, or nothing was drawn
         with stage("re-search"):
-            lessons = search_again(agent, chosen, generator, progress)
+            lessons = search_again(agent, chosen, generator, progress, tomorrow)
             report.chosen, report.known = len(lessons.known), float(lessons.known.mean()) if len(lessons.known) else 0.0
         report.agreement_before = agreement(agent, lessons)
         if watcher is not None:
@@ -252,10 +254,12 @@ def transitions(
     return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved > 0, seen
 
 
-def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator) -> list[Remembered]:
+def choose(
+    agent: Agent, episodes: list[Episode], generator: np.random.Generator, tomorrow: Collection[int] = ()
+) -> list[Remembered]:
     """States to search again, those of one situation together: as many of each situation as far as ``sleep.balance``
-    says, and ``sleep.today`` times as many of those of today. Whole episodes are kept for the probe, of situations that
-    have enough of them."""
+    says, ``sleep.today`` times as many of those of today, and more of those that ``tomorrow`` brings. Whole episodes
+    are kept for the probe, of situations that have enough of them."""
     settings = agent.config.sleep
     wanted = max(1, round(settings.states * (1 - settings.dream)))
     today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
@@ -266,8 +270,10 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
         for group in np.unique(situation[part]):
             rows = part & (situation == group)
             chance[rows] = share / steps[rows].sum()  # of each step
+    chance /= max(1e-9, (chance * steps).sum())
+    chance = settings.balance * chance + (1 - settings.balance) / max(1.0, steps.sum())
+    chance *= needed(settings, situation, tomorrow)
     chance *= wanted / max(1e-9, (chance * steps).sum())
-    chance = settings.balance * chance + (1 - settings.balance) * wanted / max(1.0, steps.sum())
     _, group_of, times = np.unique(situation, return_inverse=True, return_counts=True)
     aside = (times[group_of] * settings.probe >= 1) & (generator.random(len(episodes)) < settings.probe)
     chosen = []
@@ -283,13 +289,22 @@ def choose(agent: Agent, episodes: list[Episode], generator: np.random.Generator
     return [join([part for part in mapped if part.situation[0] == group]) for group in groups]
 
 
+def needed(settings: Settings, situation: Array, tomorrow: Collection[int]) -> Array:
+    """How many times as much is learned of each situation [n] for what is said of ``tomorrow``."""
+    return np.asarray(1 + settings.need * np.isin(situation, list(tomorrow)))
+
+
 def search_again(
-    agent: Agent, chosen: Sequence[Remembered], generator: np.random.Generator, progress: Progress | None
+    agent: Agent,
+    chosen: Sequence[Remembered],
+    generator: np.random.Generator,
+    progress: Progress | None,
+    tomorrow: Collection[int] = (),
 ) -> Lessons:
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night.
     Where no episode of a situation is kept for the probe, dreams are, by lot: none goes without being learned."""
     lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
-    for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen), strict=True):
+    for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen, tomorrow), strict=True):
         settled, by_lot = bool(group.old.all()), not group.probe.any()
         for at in range(0, len(group.old), ROOTS):
             part = latest = take(group, slice(at, at + ROOTS))
@@ -314,13 +329,16 @@ def search_again(
     return join(lessons)
 
 
-def dreams_of(settings: Settings, chosen: Sequence[Remembered]) -> Array:
+def dreams_of(settings: Settings, chosen: Sequence[Remembered], tomorrow: Collection[int] = ()) -> Array:
     """How many dreams each state of a situation is given [situations]: so many that of each situation as much is
-    learned, and ``sleep.today`` times as much of those of today, however little of a situation is remembered."""
+    learned, ``sleep.today`` times as much of those of today, and more of those that ``tomorrow`` brings, however little
+    of a situation is remembered."""
     steps = np.array([len(group.old) for group in chosen])
     share = np.array([1.0 if group.old.all() else settings.today for group in chosen])
+    need = needed(settings, np.array([group.situation[0] for group in chosen]), tomorrow)
+    share *= need
     fit_to_dream = np.array([group.state.place is not None for group in chosen])
-    balanced, by_lot = settings.states * share / share.sum() / steps, settings.states / steps.sum()
+    balanced, by_lot = settings.states * share / share.sum() / steps, settings.states * need / (need * steps).sum()
     wanted = settings.balance * balanced + (1 - settings.balance) * by_lot - 1
     return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
 
@@ -365,15 +383,13 @@ def distil(
     shuffled: bool,
     drawn: list[Array] | None = None,
 ) -> None:
-    """Clone what search found into the habit: of old lessons above all those that it can learn and has not learned
-    yet. ``drawn`` is given the rows of each update, among those that can be learned."""
+    """Clone what search found into the habit, each lesson by its `worth`. ``drawn`` is given the rows of each update, among those that can be learned."""
     rows, sleep = np.flatnonzero(lessons.found & ~lessons.probe), agent.config.sleep
     steps = round(sleep.distil * sleep.steps)
     if len(rows) == 0 or steps == 0:
         return
     learn = take(lessons, rows)
-    mass = _mass(agent, learn)
-    weight = np.where(learn.old, 0.3 + 0.7 * 4 * mass * (1 - mass), 1.0).astype(np.float32)
+    weight = worth(agent, learn)
     if shuffled:
         order = generator.permutation(len(rows))
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
@@ -397,6 +413,17 @@ def distil(
     report.updates += steps
 
 
+def worth(agent: Agent, lessons: Lessons) -> Array:
+    """How much each lesson [n] weighs: of old ones those most that the habit can learn and has not learned yet, p(1-p)
+    of the probability that it does what search would choose, as far as ``sleep.choice`` says."""
+    parts = [
+        take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)
+    ]
+    mass = np.concatenate([(agent.habit(p.scene).prior * p.best).sum(axis=1) for p in parts])
+    chosen = 1 - 0.7 * agent.config.sleep.choice * (1 - 4 * mass * (1 - mass))
+    return np.where(lessons.old, chosen, 1.0).astype(np.float32)
+
+
 def agreement(agent: Agent, lessons: Lessons) -> float:
     """Share of the probe's states in which the habit's likeliest action is one that search would choose."""
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
@@ -409,14 +436,6 @@ def agreement(agent: Agent, lessons: Lessons) -> float:
         part = take(aside, rows)
         right.append(part.best[np.arange(len(rows)), agent.habit(part.scene).prior.argmax(axis=1)])
     return float(np.concatenate(right).mean())
-
-
-def _mass(agent: Agent, lessons: Lessons) -> Array:
-    """The habit's probability of an action that search would choose [n]."""
-    parts = [
-        take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)
-    ]
-    return np.concatenate([(agent.habit(p.scene).prior * p.best).sum(axis=1) for p in parts])
 
 
 def _stages(report: Report) -> Callable[[str], Any]:

@@ -93,6 +93,9 @@ def test_what_is_little_remembered_is_dreamed_of_more() -> None:
     dreams = dreams_of(settings, chosen)
     lessons = np.array([100, 200, 50, 50]) * (1 + dreams)
     np.testing.assert_allclose(lessons, [600, 600, 200, 50])
+    chosen[2].situation[:] = 7
+    more = np.array([100, 200, 50, 50]) * (1 + dreams_of(settings, chosen, tomorrow=[7]))
+    assert more[2] / more[0] == pytest.approx((1 + settings.need) / settings.today) and more[0] == more[1]
     assert not dreams_of(Sleep(states=1600, dream=0.0), chosen).any()
     assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()
 

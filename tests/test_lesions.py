@@ -210,6 +210,26 @@ def rehearses(lived: Lived) -> bool:
     return False
 
 
+def foresees(lived: Lived) -> bool:
+    """Whether more is replayed of a game that is said to come tomorrow."""
+    agent, draw = lived.agent, np.random.default_rng
+    episodes = sleep.settle(agent)
+    situations = {episode.situation for episode in episodes}
+    for come in situations if len(situations) > 1 else ():
+        chosen = [sleep.choose(agent, episodes, draw(0), tomorrow) for tomorrow in ((), (come,))]
+        share = [np.mean(np.concatenate([group.situation for group in groups]) == come) for groups in chosen]
+        if share[1] > share[0] + 0.05:
+            return True
+    return False
+
+
+def weighs(lived: Lived) -> bool:
+    """Whether what the habit knows by heart weighs less than what it can still learn."""
+    if lived.lessons is None or not len(lived.lessons.old):
+        return False
+    return bool(np.ptp(sleep.worth(lived.agent, replace(lived.lessons, old=~np.zeros_like(lived.lessons.old)))) > 0.1)
+
+
 def inhibited(lived: Lived) -> bool:
     """Whether what a habit does gives way where it led back to the same place."""
     motor, stays = lived.agent.motor, np.zeros(1, bool)
@@ -248,6 +268,8 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "learn_world": lambda lived: bool(lived.agent.imagination.world_model.nights),
     "learn_body": lambda lived: bool(lived.agent.body_image.nights),
     "choose": even,
+    "need": foresees,
+    "weighing": weighs,
     "search_again": lambda lived: bool(lived.taught("found").any()),
     "distil": lambda lived: bool(lived.drawn),
     "dream": lambda lived: bool(lived.taught("dreamed").any()),
@@ -262,14 +284,14 @@ def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
 
 
-TAUGHT = {"habit", "distil", "search_again", "rehearsal"}
-SLEPT = TAUGHT | {"night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
+TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing"}
+SLEPT = TAUGHT | {"need", "night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
 NEEDS: dict[str, set[str]] = {
     "sight": SLEPT | {"situation", "gist", "motor"},  # a map, and all that is done with it
     "numbers": {"motor"},  # what is held
     "binding": {"context"},  # of which the trace is made
     "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor"},
-    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream"},  # other bodies
+    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream", "need"},  # other bodies
     "salience": {"forgetting"},  # a lot knows no age
     "planner": TAUGHT | {"curiosity", "motor"},  # who never searched may have met nothing that pays
     "context": TAUGHT | {"motor"},
