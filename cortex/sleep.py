@@ -383,7 +383,8 @@ def distil(
     shuffled: bool,
     drawn: list[Array] | None = None,
 ) -> None:
-    """Clone what search found into the habit, each lesson by its `worth`. ``drawn`` is given the rows of each update, among those that can be learned."""
+    """Clone what search found into the habit, each lesson by its `worth`. ``drawn`` is given the rows of each update,
+    among those that can be learned."""
     rows, sleep = np.flatnonzero(lessons.found & ~lessons.probe), agent.config.sleep
     steps = round(sleep.distil * sleep.steps)
     if len(rows) == 0 or steps == 0:

@@ -291,7 +291,8 @@ NEEDS: dict[str, set[str]] = {
     "numbers": {"motor"},  # what is held
     "binding": {"context"},  # of which the trace is made
     "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor"},
-    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream", "need"},  # other bodies
+    # other bodies, and one game alone
+    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream", "need"},
     "salience": {"forgetting"},  # a lot knows no age
     "planner": TAUGHT | {"curiosity", "motor"},  # who never searched may have met nothing that pays
     "context": TAUGHT | {"motor"},

@@ -1,0 +1,160 @@
+"""What nights should repeat: what was forgotten comes back sooner where memories are chosen, and where they are needed.
+
+Each agent of ``--lives`` has its last memory searched again, and then forgets: ``--harm`` updates teach it one game
+alone. From there it learns all games again, once as nights choose (balanced over situations, and each lesson weighed by
+p(1-p) of the habit), once by lot, with the labels that search gave and with a share of ``--wrong`` of them taken from
+other states. A row tells how much of what it knew before is back after so many updates (agreement with search on states
+that are never taught, mean over games), and what it cost. ``need`` are pairs of games, one of which is said to come
+tomorrow: how much of a game is back where it is, and where the other one is.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import common
+from experiments.calibrated import kept, quick_lives
+
+BY_LOT = ("sleep.balance=0", "sleep.choice=0")
+PAIRS = 2
+"""Pairs of games of a life of which one is needed."""
+COLUMNS = ("life", "choice", "labels", "updates", "back", "cpu_seconds")
+
+
+def main() -> None:
+    """Run the experiment."""
+    line = common.parser(__doc__, out="choice.csv")
+    line.add_argument(
+        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
+    )
+    line.add_argument("--updates", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="updates of a night")
+    line.add_argument("--states", type=int, default=12_000, help="states that are searched again")
+    line.add_argument("--harm", type=int, default=1000, help="updates with one game alone")
+    line.add_argument("--wrong", type=float, default=0.25, help="share of wrong labels")
+    line.add_argument("--runs", type=Path, default=Path("runs/choice"), help="folder of the logs")
+    options = common.read(line)
+    if options.quick:
+        options.updates, options.states, options.harm = [5, 10], 64, 5
+        options.lives, options.runs = quick_lives(common.QUICK / "choice"), options.runs / "quick"
+    found = kept(options.lives)
+    if not found:
+        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+    table: list[dict[str, Any]] = []
+    for folder in found:
+        call = f"repeat({str(folder)!r}, {options.updates}, {options.states}, {options.harm}, {options.wrong})"
+        asked = ["-c", f"from experiments import choice; choice.{call}"]
+        told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
+        table += [{"life": folder.name, **row} for row in told["rows"]]
+        common.write_csv(options.out, [*table, *over(table)], COLUMNS)
+    last = {"experiment": "choice", "quick": options.quick, "out": str(options.out)}
+    common.last_line({**last, "rows": table, "mean": over(table)})
+
+
+def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float) -> None:
+    """Let the life in ``folder`` forget, and learn again in each way; print what came of it."""
+    from cortex import sleep
+    from cortex.agent import Agent
+
+    agent = Agent.load(max(Path(folder).glob("[0-9]*/learner"))).lesioned(f"sleep.states={states}", "sleep.sure=2")
+    episodes = sleep.settle(agent)
+    draw = np.random.default_rng
+
+    def lessons_of(*lines: str, tomorrow: tuple[int, ...] = ()) -> sleep.Lessons:
+        other = agent.lesioned(*lines) if lines else agent
+        chosen = sleep.choose(other, episodes, draw(1), tomorrow)
+        return sleep.search_again(other, chosen, draw(2), None, tomorrow)
+
+    def taught(lessons: sleep.Lessons, steps: int, *lines: str) -> float:
+        other = agent.lesioned(f"sleep.steps={steps}", *lines)
+        began = time.process_time()
+        sleep.distil(other, lessons, sleep.Report(), draw(3), None, False)
+        return time.process_time() - began
+
+    began = time.process_time()
+    chosen, by_lot = lessons_of(), lessons_of(*BY_LOT)
+    searched = (time.process_time() - began) / 2
+    situation = np.array([episode.situation for episode in episodes])
+    games = np.unique(situation[chosen.episode])
+    found = [(int(game), _aside(chosen, situation[chosen.episode] == game)) for game in games]
+    asked = [(game, part) for game, part in found if part is not None]
+
+    def known() -> Any:
+        return np.array([sleep.agreement(agent, part) for _, part in asked])
+
+    before = known()
+    last = situation[chosen.episode] == games[-1]
+    taught(_rows(chosen, last), harm)
+    harmed = {name: value.clone() for name, value in agent.weights().items()}
+    rows = [_row("none", "clean", 0, known(), before, 0.0)]
+    for labels in ("clean", "wrong"):
+        for name, lessons, lines in (("chosen", chosen, ()), ("by lot", by_lot, BY_LOT)):
+            given = lessons if labels == "clean" else _mislabelled(lessons, wrong, draw(4))
+            for steps in updates:
+                agent.restore(harmed)
+                spent = searched + taught(given, steps, *lines)
+                rows.append(_row(name, labels, steps, known(), before, spent))
+                common.progress(str(rows[-1]))
+    pairs = draw(5).permutation(max(0, len(asked) - 1))[: 2 * PAIRS]
+    for pair in pairs[: len(pairs) // 2 * 2].reshape(-1, 2):
+        for come, other in (pair, pair[::-1]):
+            needed = lessons_of(tomorrow=(asked[come][0],))
+            agent.restore(harmed)
+            spent = taught(needed, updates[0])
+            back = known() / np.maximum(before, 1e-9)
+            for name, number in (("needed", come), ("not needed", other)):
+                rows.append({"choice": name, "labels": "clean", "updates": updates[0], "back": float(back[number])})
+                rows[-1]["cpu_seconds"] = spent
+    common.last_line({"commit": common.commit(), "rows": rows})
+
+
+def _row(choice: str, labels: str, updates: int, now: Any, before: Any, seconds: float) -> dict[str, Any]:
+    told = {"choice": choice, "labels": labels, "updates": updates, "cpu_seconds": seconds}
+    return {**told, "back": float(np.mean(now / np.maximum(before, 1e-9))) if len(before) else None}
+
+
+def _rows(lessons: Any, keep: Any) -> Any:
+    from cortex.types import take
+
+    return take(lessons, np.flatnonzero(keep))
+
+
+def _aside(lessons: Any, of_game: Any) -> Any:
+    """What is kept aside of a game; None where search knew of too little there."""
+    part = _rows(lessons, of_game & lessons.probe & lessons.found)
+    return part if len(part.old) >= 8 else None
+
+
+def _mislabelled(lessons: Any, share: float, generator: np.random.Generator) -> Any:
+    """The lessons with a share of their labels taken from other states."""
+    count = len(lessons.old)
+    order = np.where(generator.random(count) < share, generator.integers(0, count, count), np.arange(count))
+    order = np.where(lessons.found[order], order, np.arange(count))
+    return replace(lessons, targets=lessons.targets[order], best=lessons.best[order], value=lessons.value[order])
+
+
+def over(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over lives, with intervals where there are several."""
+    from cortex.measure.statistics import interval
+
+    found = []
+    for key in dict.fromkeys((row["choice"], row["labels"], row["updates"]) for row in table):
+        some = [row for row in table if (row["choice"], row["labels"], row["updates"]) == key]
+        lives = sorted({row["life"] for row in some if row["back"] is not None})
+        if not lives:
+            continue
+        values = [float(np.mean([row["back"] for row in some if row["life"] == life])) for life in lives]
+        low, high = interval(values) if len(values) > 1 else (values[0], values[0])
+        mean = dict(zip(("life", "choice", "labels", "updates"), ("mean", *key), strict=True))
+        mean["back"] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})
+        found.append({**mean, "cpu_seconds": float(np.mean([row["cpu_seconds"] for row in some]))})
+    return found
+
+
+if __name__ == "__main__":
+    main()
