@@ -316,3 +316,18 @@ def test_a_lesion_silences_its_part_and_no_other(name: str) -> None:
     lost = LESIONS.keys() - traces(life(name))
     assert name in lost, "the part is not silent"
     assert lost <= {name} | NEEDS.get(name, set()), "other parts are silent too"
+
+
+def test_who_shows_an_agent_what_comes_tomorrow_has_it_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, come = life().agent, []
+    episodes, other = sleep.settle(agent), make_vector(game(502), 2, 9, held_out=0).reset(seed=9)[0]
+    monkeypatch.setattr(agent.hippocampus, "day", agent.hippocampus.day)  # others go on with this life
+    monkeypatch.setattr(sleep, "night", lambda *_, tomorrow=(), **__: come.append(list(tomorrow)) or {})
+    for seed in GAMES:
+        agent.sleep(tomorrow=make_vector(game(seed), 2, 9, held_out=0).reset(seed=9)[0])
+        lived = {episode.situation for episode in episodes if episode.environment == seed}
+        assert set(come[-1]) == lived and len(lived) == 1
+    agent.sleep(tomorrow=other)
+    assert set(come[-1]) == {len(agent.hippocampus.situations)}, "nobody was there yet"
+    agent.sleep()
+    assert come[-1] == []
