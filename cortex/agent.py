@@ -155,9 +155,10 @@ class Agent:
         around = int(self.habit.nights) > 0  # before, nobody asks what is around
         context, state = self.context(carry.context, sensed, first, motions, around)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
-        habit = self.habit(self.around(state), state.latent)
-        # However confident it is, in a game that no night has learned of the habit only guesses.
-        sure = self.hippocampus.familiar(situation) & self.sure(habit, situation, self.config.habit.trust)
+        # However confident it is, in a game that no night has learned of the habit only guesses: there a plan goes on.
+        familiar = self.hippocampus.familiar(situation)
+        habit = self.habit(self.around(state), familiar | ~follows)
+        sure = familiar & self.sure(habit, situation, self.config.habit.trust)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
         spot = self.context.spot(state, int(self.body_image.held))

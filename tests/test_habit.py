@@ -84,6 +84,17 @@ def learned() -> HabitPolicy:
     return policy
 
 
+def test_who_is_not_asked_says_what_nobody_knows_and_the_others_as_ever(learned: HabitPolicy) -> None:
+    policy, (scene, _, _) = learned, rooms(6, seed=2)
+    asked = np.array([True, False, True, True, False, True])
+    all_of_them, some = policy(scene), policy(scene, asked)
+    np.testing.assert_allclose(some.prior[asked], all_of_them.prior[asked], atol=1e-5)
+    np.testing.assert_allclose(some.value[asked], all_of_them.value[asked], atol=1e-5)
+    np.testing.assert_allclose(some.confidence[asked], all_of_them.confidence[asked], atol=1e-5)
+    assert (some.prior[~asked] == np.float32(1 / 3)).all()
+    assert not some.value[~asked].any() and not some.confidence[~asked].any() and all_of_them.confidence.all()
+
+
 def test_before_any_night_the_habit_is_silent() -> None:
     scene, best, value = rooms(4, seed=0)
     policy = HabitPolicy(3)

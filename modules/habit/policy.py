@@ -113,21 +113,26 @@ class HabitPolicy(nn.Module):
             units = units + self.beside(rearrange(look.transpose(1, 2) @ meant / root[..., None], "b l w -> b (l w)"))
         return functional.gelu(units)
 
-    def __call__(self, scene: Scene, latent: Array | None = None) -> Habit:
-        """Answer for the scenes of B bodies. ``latent`` [B, D] is not read: the frozen tokens say more.
+    def __call__(self, scene: Scene, asked: Array | None = None) -> Habit:
+        """Answer for the scenes of B bodies. ``asked`` [B] bool: the others get what nobody knows.
 
-        Before the first night the prior is uniform, value and confidence are 0; uncalibrated, the confidence is 0.
+        That, and all answers before the first night, is a uniform prior, value and confidence 0; uncalibrated, the
+        confidence is 0.
         """
-        bodies, silent = scene.bodies, np.zeros(scene.bodies, np.float32)
-        if not self.nights:
-            return Habit(np.full((bodies, self.actions), 1 / self.actions, np.float32), silent, silent)
-        with torch.inference_mode():
-            policy, best, value = self.forward(*tensors(self.hear(scene)))
-            prior = policy.softmax(dim=-1)
-            slope, shift, states = self.calibration
-            evidence = best.gather(1, prior.argmax(dim=-1, keepdim=True))[:, 0]
-            confidence = torch.sigmoid(slope * evidence + shift) if states else torch.zeros(bodies)
-        return Habit(prior.numpy(), torch.sigmoid(value).numpy(), confidence.numpy())
+        bodies = scene.bodies
+        prior = np.full((bodies, self.actions), 1 / self.actions, np.float32)
+        value, confidence = np.zeros(bodies, np.float32), np.zeros(bodies, np.float32)
+        rows = np.arange(bodies) if asked is None else np.flatnonzero(asked)
+        if self.nights and len(rows):
+            with torch.inference_mode():
+                heard = scene if len(rows) == bodies else part(scene, rows)
+                policy, best, worth = self.forward(*tensors(self.hear(heard)))
+                prior[rows], value[rows] = policy.softmax(dim=-1).numpy(), torch.sigmoid(worth).numpy()
+                slope, shift, states = self.calibration
+                if states:
+                    evidence = best.gather(1, policy.argmax(dim=-1, keepdim=True))[:, 0]
+                    confidence[rows] = torch.sigmoid(slope * evidence + shift).numpy()
+        return Habit(prior, value, confidence)
 
     def attend(self, scene: Scene) -> None:
         """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that
