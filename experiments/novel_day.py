@@ -1,10 +1,10 @@
 """The day alone: how soon games never seen before are won by memory and search, while no weight changes.
 
 Every row is a set of lives by `experiments.life`, one body, without nights: actions to the first win over those of the
-reference learner, and the wins by try. The memory is kept over all games of a life, unless a variant empties it; others
-disturb the senses or add to the game. The games are none of those that the agent was designed on. Each cell of the
-table is kept beside the results: the same command goes on where it was stopped, and a cell whose file is deleted is run
-again.
+reference learner, and the wins by try; the last rows are over all difficulties. The memory is kept over all games of a
+life, unless a variant empties it; others disturb the senses or add to the game. The games are none of those that the
+agent was designed on. Each cell of the table is kept beside the results: the same command goes on where it was stopped,
+and a cell whose file is deleted is run again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from experiments import common
 from experiments.novel_peers import TRIES, row
@@ -78,8 +80,33 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         for told in pool.map(lambda one: live(*one), wanted):
             table.append(told)
-            common.write_csv(options.out, (row(one, COLUMNS) for one in table), COLUMNS)
+            common.write_csv(options.out, (row(one, COLUMNS) for one in [*table, *over(table, cells)]), COLUMNS)
+    table += over(table, cells)
     common.last_line({"experiment": "novel_day", "quick": options.quick, "out": str(options.out), "rows": table})
+
+
+def over(table: list[dict[str, Any]], cells: Path) -> list[dict[str, Any]]:
+    """The first wins in games of several difficulties together, of each agent, split and variant."""
+    from cortex.measure.statistics import nested_interval
+
+    rows = []
+    for agent, split, variant in dict.fromkeys((one["agent"], one["split"], one["variant"]) for one in table):
+        some = [one for one in table if (one["agent"], one["split"], one["variant"]) == (agent, split, variant)]
+        lives: dict[str, list[float]] = {}
+        for one in some:
+            for game in common.read_csv(cells / f"{agent}-{one['difficulty']}-{split}-{variant}.csv"):
+                lives.setdefault(game["seed"], []).append(float(np.log(float(game["first_win"]) / float(game["h"]))))
+        logs = [np.array(life) for life in lives.values()]
+        if len(some) == 1 or not logs:
+            continue
+        low, high = nested_interval(logs, lambda games: games.mean(axis=-1))
+        middle = float(np.concatenate(logs).mean())
+        figure = {name: float(np.exp(value)) for name, value in (("value", middle), ("low", low), ("high", high))}
+        which = " ".join(str(one["difficulty"]) for one in some)
+        told = {"agent": agent, "difficulty": which, "split": split, "variant": variant, "seeds": len(lives)}
+        told |= {"win_rate_by_try": dict.fromkeys(TRIES)}
+        rows.append({**dict.fromkeys(COLUMNS), **told, "games": sum(map(len, logs)), "first_win_over_h": figure})
+    return rows
 
 
 if __name__ == "__main__":
