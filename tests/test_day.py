@@ -148,6 +148,21 @@ def test_a_game_that_is_new_after_a_night_is_begun_with_what_was_learned_and_liv
     assert learner.play(bodies(GAMES[2]), 2, 0) and learner.play(bodies(GAMES[2]), 2, 0, habit=True)
 
 
+def test_first_wins_are_told_over_all_difficulties_too(tmp_path: Path) -> None:
+    ways = {"agent": "cortex", "split": "T1", "variant": "plain"}
+    for difficulty, firsts in ((1, (10, 10)), (2, (40, 160))):
+        rows = [{"seed": seed, "first_win": first, "h": 10} for seed, first in enumerate(firsts)]
+        common.write_csv(tmp_path / f"cortex-{difficulty}-T1-plain.csv", rows, ("seed", "first_win", "h"))
+    one, other = ({**ways, "difficulty": difficulty} for difficulty in (1, 2))
+    (row,) = novel_day.over([one, other], tmp_path)
+    assert row["games"] == 4 and row["seeds"] == 2 and row["difficulty"] == "1 2"
+    figure = row["first_win_over_h"]
+    assert (
+        figure["value"] == pytest.approx((1 * 1 * 4 * 16) ** 0.25) and figure["low"] < figure["value"] < figure["high"]
+    )
+    assert novel_day.over([one], tmp_path) == []
+
+
 def test_a_game_that_no_night_has_learned_of_is_searched_however_sure_the_habit_is() -> None:
     small = {"sleep.steps": "4", "sleep.states": "32", "sleep.batch": "16", "sleep.world_model_steps": "4"}
     learner = newborn(**small, **{"sleep.guard": "1"})

@@ -11,8 +11,9 @@ import gymnasium
 import numpy as np
 import pytest
 
+from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import calibrated, common, novel_night
+from experiments import calibrated, choice, common, novel_night, transfer
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -117,3 +118,43 @@ def test_a_habit_is_right_where_search_would_do_the_same() -> None:
         assert np.allclose(np.concatenate(confidence), 0.8)
     assert len(rights[0]) > 20 and all(0 < right.mean() < 1 for right in rights[:4])
     assert np.any(rights, axis=0).all(), "search would choose one of them"
+
+
+def test_a_further_day_is_held_against_a_newborns_game_by_game() -> None:
+    told: dict[str, Any] = {"h": [10, 10, 5]}
+    told["lived"] = {"first_wins": [10, None, 10], "search": [1.0, 0.8, 0.0], "habit": {"500": [0.5, 0.8, 0.3]}}
+    told["newborn"] = {"first_wins": [40, 40, 5], "search": [1.0, 1.0, 1.0], "habit": {"500": [0.2, 0.2, 0.2]}}
+    lived, newborn = transfer.rows("one", told)
+    assert lived["won"] == 2 and lived["first_win_over_h"] == pytest.approx(2**0.5) and newborn["won"] == 3
+    assert lived["ratio"] == pytest.approx((10 / 40 * 10 / 5) ** 0.5), "of the games that both have won"
+    assert lived["habit"] == pytest.approx(0.75), "where search can do anything"
+    mean = transfer.over([lived, newborn, *transfer.rows("two", told)])
+    assert [row["agent"] for row in mean] == ["lived", "newborn"] and mean[0]["games"] == 6
+
+
+def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() -> None:
+    count = 400
+    column: Any = np.arange(count)
+    targets, found = np.eye(count, dtype=np.float32), np.arange(count) % 2 == 0
+    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 6)
+    given = choice._mislabelled(lessons, 0.25, np.random.default_rng(0))
+    label = given.targets.argmax(axis=1)
+    assert 0.08 < (label != column).mean() < 0.2, "half of what is drawn can be taught"
+    assert found[label[label != column]].all() and (given.best.argmax(axis=1) == label).all()
+    assert (choice._mislabelled(lessons, 0.0, np.random.default_rng(0)).targets == targets).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", [transfer, choice])
+def test_lives_that_were_kept_are_asked_further(
+    experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(common, "QUICK", tmp_path / "quick")
+    name = experiment.__name__.split(".")[-1]
+    line = [name, "--quick", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / f"{name}.csv")]
+    monkeypatch.setattr("sys.argv", line)
+    experiment.main()
+    rows = common.read_csv(tmp_path / f"{name}.csv")
+    assert {row["life"] for row in rows} >= {"cortex-0"} and json.loads(capsys.readouterr().out.splitlines()[-1])[
+        "rows"
+    ]
