@@ -8,6 +8,7 @@ few cells that changed; other scenes as whole sets of tokens.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,14 @@ class Imagination:
     ) -> None:
         self.hippocampus, self.world_model, self.codebook, self.actions = hippocampus, world_model, codebook, actions
         self.novelty, self.event, self.frontier, self.trust = novelty, event, frontier, trust
-        self._foretold, self._stamp = Memo(7), (-1, -1)
+        self._foretold = Memo(7)
 
     def calm(self) -> Imagination:
-        """The same without curiosity: nothing is worth finding out but what lies beyond the seen."""
-        return Imagination(
-            self.hippocampus, self.world_model, self.codebook, self.actions, 0.0, 0.0, self.frontier, self.trust
-        )
+        """The same without curiosity: nothing is worth finding out but what lies beyond the seen. What the learned
+        model said to one the other knows too."""
+        calm = copy(self)
+        calm.novelty = calm.event = 0.0
+        return calm
 
     def motions(self, situation: int) -> Motions:
         """The body schema in a situation: as remembered, else as the cortex learned it by night."""
@@ -94,11 +96,8 @@ class Imagination:
     def foretold(self) -> Memo:
         """What the learned model said since it last changed: moved, front, carried, reward, end, doubt, sure."""
         # torch counts the changes of each tensor; a new token may be nearer to what is foretold than those known.
-        stamp = sum(weight._version for weight in self.world_model.state_dict().values()), self.codebook.size
-        if stamp != self._stamp:
-            self._foretold.clear()
-            self._stamp = stamp
-        return self._foretold
+        changes = sum(weight._version for weight in self.world_model.state_dict().values())
+        return self._foretold.since((changes, self.codebook.size))
 
 
 class WholeModel:

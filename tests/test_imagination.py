@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import cortex
 from cortex.day import live_day, living
@@ -55,6 +56,25 @@ def test_what_is_foretold_happens(agent: cortex.Agent) -> None:
         foretold += int(known.sum())
         paid += int((outcome.reward[outcome.valid] > 0).sum())
     assert foretold > 300 and paid > 10
+
+
+def test_what_the_cortex_foretold_is_not_asked_again_by_one_without_curiosity(agent: cortex.Agent) -> None:
+    parts, asked = agent.imagination, list[int]()
+
+    def ask(new: Any) -> Any:
+        asked.extend(new.tolist())
+        return np.zeros((len(new), 7))
+
+    keys = np.array([11, 12, 11])
+    parts.foretold(keys, ask)
+    parts.calm().foretold(keys, ask)
+    assert len(asked) == 2 and parts.calm().novelty == 0 < parts.novelty
+    with torch.no_grad():
+        parts.world_model.usual.add_(0.0)  # a night has changed it
+    parts.calm().foretold(keys, ask)
+    parts.foretold(keys, ask)
+    assert len(asked) == 4
+    parts.foretold.clear()
 
 
 def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -> None:

@@ -43,7 +43,15 @@ class Memo:
 
     def __init__(self, width: int) -> None:
         self.width = width
+        self._stamp: object = None
         self.clear()
+
+    def since(self, stamp: object) -> Memo:
+        """Itself; all answers are forgotten where the last stamp was another."""
+        if stamp != self._stamp:
+            self.clear()
+            self._stamp = stamp
+        return self
 
     def clear(self) -> None:
         """Forget all answers."""
