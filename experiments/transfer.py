@@ -46,8 +46,8 @@ def main() -> None:
     if not found:
         sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
     table: list[dict[str, Any]] = []
-    for number, folder in enumerate(found):
-        first = FIRST + number * options.games
+    for folder in found:
+        first = FIRST + int(events_of(folder)[0]["seed"]) * options.games
         call = f"further({str(folder)!r}, {first}, {options.games}, {options.steps}, {options.exam}, {options.updates})"
         asked = ["-c", f"from experiments import transfer; transfer.{call}"]
         told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
