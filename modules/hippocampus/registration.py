@@ -205,8 +205,8 @@ class Registration:
         return Scored(rows, best, float(gain[best]), rival, scores[:, best] - scores[:, 0], much)
 
     def _own(self, rotation: Array, shift: Array) -> tuple[Array | None, list[int]]:
-        """The fixed point of the turns, and the actions whose turns contradict two that agree: what opens a door onto a
-        room shows much at once. None where no two do and others contradict them, or where there is no turn."""
+        """The fixed point of most turns, and the actions whose turns contradict these: what opens a door onto a room
+        shows much at once. None where there is no turn, or as many have another fixed point."""
         points: dict[tuple[float, ...], list[int]] = {}
         for a in np.flatnonzero(rotation):
             point = np.linalg.solve(np.eye(2) - TURN[rotation[a]], shift[a])
@@ -214,8 +214,8 @@ class Registration:
         if not points:
             return None, []
         first, *others = sorted(points, key=lambda point: -len(points[point]))
-        own, agreed = np.array(first), len(points[first]) >= (2 if others else 1)
-        if not agreed or not (self.position == own).all(axis=1).any():
+        own, tied = np.array(first), bool(others) and len(points[others[0]]) == len(points[first])
+        if tied or not (self.position == own).all(axis=1).any():
             return None, []
         return own.astype(np.int64), [a for point in others for a in points[point]]
 
