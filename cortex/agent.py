@@ -329,17 +329,18 @@ class Agent:
     ) -> dict[str, Any]:
         """One night now; a new day follows. Returns what the night did, {} where ``sleep.steps`` is 0.
 
-        ``progress`` gets part, update, of how many, losses. ``tomorrow``: a batch of observations such as a vector
-        environment's reset gives; of what is remembered of worlds like these the night learns more.
+        ``progress`` gets part, update, of how many, losses. ``tomorrow``: an observation with which an episode
+        begins, or a batch of them; of what is remembered of worlds like these the night learns more.
         """
         from cortex import face
 
         return face.sleep(self, progress, tomorrow=tomorrow)
 
     def recognise(self, observation: Any) -> Array:
-        """The situation [B] that each of a batch of first observations belongs to; a new number where it is like
-        none."""
-        sensed = self.perceive(observation)
+        """The situation [B] that a first observation, or each of a batch of them, belongs to; a new number where it is
+        like none."""
+        batched = self.senses.is_batched(observation)
+        sensed = self.perceive(observation if batched else self.senses.batch(observation))
         first, none = np.ones(len(sensed.codes), bool), np.zeros(len(sensed.codes), np.int32)
         return self.hippocampus.recognise(sensed.codes, self.steady(sensed).percept.latent, first, none)
 

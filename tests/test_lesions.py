@@ -327,6 +327,11 @@ def test_who_shows_an_agent_what_comes_tomorrow_has_it_recognised(monkeypatch: p
         agent.sleep(tomorrow=make_vector(game(seed), 2, 9, held_out=0).reset(seed=9)[0])
         lived = {episode.situation for episode in episodes if episode.environment == seed}
         assert set(come[-1]) == lived and len(lived) == 1
+    one = game(500)().reset(seed=9)[0]
+    assert (
+        agent.recognise(one).tolist()
+        == agent.recognise(make_vector(game(500), 1, 9, held_out=0).reset(seed=9)[0]).tolist()
+    )
     agent.sleep(tomorrow=other)
     assert set(come[-1]) == {len(agent.hippocampus.situations)}, "nobody was there yet"
     agent.sleep()
