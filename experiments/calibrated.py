@@ -9,34 +9,25 @@ over lives. Lives of `novel_night` are kept in ``runs/novel_night/plain``.
 
 from __future__ import annotations
 
-import json
-import sys
-from argparse import Namespace
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments import common
-from experiments.life import novel_tasks
+from experiments import common, lived
 
 COLUMNS = ("life", "games", "decisions", "calibration_error", "confidence", "right", "sure", "right_where_sure")
 
 
 def main() -> None:
     """Run the experiment."""
-    line = common.parser(__doc__, out="calibrated.csv")
-    line.add_argument(
-        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
-    )
+    line = lived.parser(__doc__, out="calibrated.csv")
     line.add_argument("--decisions", type=int, default=160, help="decisions asked for in each game")
     options = common.read(line)
     if options.quick:
-        options.decisions, options.lives = 16, quick_lives(common.QUICK / "calibrated")
-    found = kept(options.lives)
-    if not found:
-        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+        options.decisions = 16
+    found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
         table.append(told(folder, options.decisions))
@@ -46,51 +37,18 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
-def quick_lives(folder: Path) -> Path:
-    """A folder of one life of one game, lived now."""
-    small = {"days": 1, "games-per-day": 1, "steps-per-game": 60, "exam": 2, "seeds": 1, "runs": folder}
-    life = ["-m", "experiments.life", *(str(part) for key, value in small.items() for part in (f"--{key}", value))]
-    life += ["--set", "sleep.steps=20", "sleep.states=64"]
-    common.ask([*life, "--out", str(folder / "life.csv")], folder / "life.json", folder)
-    return folder
-
-
-def kept(lives: Path) -> list[Path]:
-    """The folders in ``lives`` that keep a life which has had a night."""
-    return [folder for folder in sorted(lives.glob("*")) if slept(folder)]
-
-
-def slept(folder: Path) -> bool:
-    """Whether a life is kept in ``folder`` that has had a night."""
-    kept = any(folder.glob("[0-9]*/learner")) and (folder / "events.jsonl").is_file()
-    return kept and '"event": "night"' in (folder / "events.jsonl").read_text(encoding="utf-8")
-
-
-def events_of(folder: Path) -> list[dict[str, Any]]:
-    """What the life kept in ``folder`` is, and what happened in it."""
-    return [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def games_like(life: dict[str, Any], first: int, count: int) -> list[Any]:
-    """Novel games as ``life`` had them, ``count`` of them from seed ``first``."""
-    source = Namespace(**{"game": [], "wrap": None, **life["source"]})
-    source.difficulty = np.atleast_1d(source.difficulty).tolist()
-    source.game_seeds, source.days, source.games_per_day, source.seeds = (first, first + count), 1, count, 1
-    return novel_tasks(source, 0)
-
-
 def told(folder: Path, decisions: int) -> dict[str, Any]:
     """The row of the life kept in ``folder``."""
     from cortex.agent import Agent
     from cortex.measure import calibration_error
 
-    life, *events = events_of(folder)
+    life, *events = lived.events_of(folder)
     kinds = [event["event"] for event in events]
     count = kinds[: len(kinds) - kinds[::-1].index("night")].count("waking")  # games that were slept on
     first = int(life["games"][0]["name"].split("-")[1])
     agent = Agent.load(max(folder.glob("[0-9]*/learner")))
     confidence, right = [], []
-    for task in games_like(life, first, count):
+    for task in lived.games_like(life, first, count):
         with closing(task.make(8, "exam")) as bodies:
             for sure_of, is_right in asked(agent, bodies, decisions, life["seed"]):
                 confidence.append(sure_of)

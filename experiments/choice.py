@@ -10,7 +10,6 @@ tomorrow: how much of a game is back where it is, and where the other one is.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import common
-from experiments.calibrated import kept, quick_lives
+from experiments import common, lived
 
 BY_LOT = ("sleep.balance=0", "sleep.choice=0")
 PAIRS = 2
@@ -29,10 +27,7 @@ COLUMNS = ("life", "choice", "labels", "updates", "back", "cpu_seconds")
 
 def main() -> None:
     """Run the experiment."""
-    line = common.parser(__doc__, out="choice.csv")
-    line.add_argument(
-        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
-    )
+    line = lived.parser(__doc__, out="choice.csv")
     line.add_argument("--updates", type=int, nargs="+", default=[16, 32, 64, 128, 256], help="updates of a night")
     line.add_argument("--states", type=int, default=12_000, help="states that are searched again")
     line.add_argument("--harm", type=int, default=1000, help="updates with one game alone")
@@ -41,10 +36,8 @@ def main() -> None:
     options = common.read(line)
     if options.quick:
         options.updates, options.states, options.harm = [5, 10], 64, 5
-        options.lives, options.runs = quick_lives(common.QUICK / "choice"), options.runs / "quick"
-    found = kept(options.lives)
-    if not found:
-        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+        options.runs = options.runs / "quick"
+    found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
         call = f"repeat({str(folder)!r}, {options.updates}, {options.states}, {options.harm}, {options.wrong})"

@@ -9,7 +9,6 @@ Whether nights still teach as much as the first one did (loss of plasticity, Doh
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -18,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import common
-from experiments.calibrated import events_of, games_like, kept, quick_lives
+from experiments import common, lived
 
 FIRST = 60_000_000
 """Seed of the first of the new games."""
@@ -29,10 +27,7 @@ COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "update
 
 def main() -> None:
     """Run the experiment."""
-    line = common.parser(__doc__, out="transfer.csv")
-    line.add_argument(
-        "--lives", type=Path, default=Path("runs/novel_night/plain"), help="folder of lives of novel games"
-    )
+    line = lived.parser(__doc__, out="transfer.csv")
     line.add_argument("--games", type=int, default=4, help="new games of the day")
     line.add_argument("--steps", type=int, default=500, help="actions of a game")
     line.add_argument("--exam", type=int, default=32, help="episodes of a game's exam")
@@ -41,13 +36,11 @@ def main() -> None:
     options = common.read(line)
     if options.quick:
         options.games, options.steps, options.exam, options.updates = 1, 60, 2, [10, 20]
-        options.lives, options.runs = quick_lives(common.QUICK / "transfer"), options.runs / "quick"
-    found = kept(options.lives)
-    if not found:
-        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+        options.runs = options.runs / "quick"
+    found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
-        first = FIRST + int(events_of(folder)[0]["seed"]) * options.games
+        first = FIRST + int(lived.events_of(folder)[0]["seed"]) * options.games
         call = f"further({str(folder)!r}, {first}, {options.games}, {options.steps}, {options.exam}, {options.updates})"
         asked = ["-c", f"from experiments import transfer; transfer.{call}"]
         told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
@@ -59,12 +52,12 @@ def main() -> None:
 
 def further(folder: str, first: int, games: int, steps: int, exam: int, updates: list[int]) -> None:
     """A further day and its nights of the life in ``folder``, and of a newborn; print what came of them."""
-    tasks = games_like(events_of(Path(folder))[0], first, games)
+    tasks = lived.games_like(lived.events_of(Path(folder))[0], first, games)
     told = {who: _day(Path(folder), who == "lived", tasks, steps, exam, updates) for who in ("lived", "newborn")}
     common.last_line({"commit": common.commit(), "h": [task.h for task in tasks], **told})
 
 
-def _day(folder: Path, lived: bool, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
+def _day(folder: Path, grown: bool, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
     from cortex.agent import Agent
     from experiments.agents import Cortex
 
@@ -72,7 +65,7 @@ def _day(folder: Path, lived: bool, tasks: list[Any], steps: int, exam: int, upd
         copytree(max(folder.glob("[0-9]*/learner")), Path(passing, "morning"))
         agent = Agent.load(Path(passing, "morning"))
         learner = Cortex(agent.config, agent.observation_space, agent.space)
-        if lived:
+        if grown:
             learner.load(Path(passing, "morning"))
         firsts = []
         for number, task in enumerate(tasks):
@@ -89,7 +82,7 @@ def _day(folder: Path, lived: bool, tasks: list[Any], steps: int, exam: int, upd
             learner.sleep(0)
             learner.clear()
             habits[str(number)] = [_marks(learner, task, exam, True) for task in tasks]
-            common.progress(f"{folder.name} {'lived' if lived else 'newborn'} {number}: {habits[str(number)]}")
+            common.progress(f"{folder.name} {'lived' if grown else 'newborn'} {number}: {habits[str(number)]}")
     return {"first_wins": firsts, "search": search, "habit": habits}
 
 

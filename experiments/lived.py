@@ -1,0 +1,61 @@
+"""Lives of novel games that `novel_night` keeps, for experiments that ask their agents something more."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import common
+from experiments.life import novel_tasks
+
+
+def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
+    """As `common.parser`, with the folder of the lives."""
+    line = common.parser(description, out=out)
+    lives = Path("runs/novel_night/plain")
+    line.add_argument("--lives", type=Path, default=lives, help="folder of lives of novel games")
+    return line
+
+
+def found(options: argparse.Namespace) -> list[Path]:
+    """The folders in ``options.lives`` that keep a life which has had a night; one lived now if quick. Exits where
+    there is none."""
+    if options.quick:
+        options.lives = quick_lives(common.QUICK / Path(options.name).stem)
+    folders = [folder for folder in sorted(options.lives.glob("*")) if slept(folder)]
+    if not folders:
+        sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
+    return folders
+
+
+def quick_lives(folder: Path) -> Path:
+    """A folder of one life of one game, lived now."""
+    small = {"days": 1, "games-per-day": 1, "steps-per-game": 60, "exam": 2, "seeds": 1, "runs": folder}
+    life = ["-m", "experiments.life", *(str(part) for key, value in small.items() for part in (f"--{key}", value))]
+    life += ["--set", "sleep.steps=20", "sleep.states=64"]
+    common.ask([*life, "--out", str(folder / "life.csv")], folder / "life.json", folder)
+    return folder
+
+
+def slept(folder: Path) -> bool:
+    """Whether a life is kept in ``folder`` that has had a night."""
+    kept = any(folder.glob("[0-9]*/learner")) and (folder / "events.jsonl").is_file()
+    return kept and '"event": "night"' in (folder / "events.jsonl").read_text(encoding="utf-8")
+
+
+def events_of(folder: Path) -> list[dict[str, Any]]:
+    """What the life kept in ``folder`` is, and what happened in it."""
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def games_like(life: dict[str, Any], first: int, count: int) -> list[Any]:
+    """Novel games as ``life`` had them, ``count`` of them from seed ``first``."""
+    source = argparse.Namespace(**{"game": [], "wrap": None, **life["source"]})
+    source.difficulty = np.atleast_1d(source.difficulty).tolist()
+    source.game_seeds, source.days, source.games_per_day, source.seeds = (first, first + count), 1, count, 1
+    return novel_tasks(source, 0)
