@@ -265,6 +265,13 @@ def test_episodes_that_begin_alike_belong_to_one_situation() -> None:
     assert situations.recognise(unit([1, 0.1], [0.1, 1]), none).tolist() == [0, 1]
 
 
+def test_what_was_forgotten_altogether_hinders_nothing() -> None:
+    situations, latent = Situations(2, whole), unit([1, 0])
+    situations.learn(2, latent[0], np.array([1] * 9 + [2] * 6))  # of 0 and 1 no episode is left
+    assert situations.recognise(latent, np.array([[1] * 9 + [2] * 6])).tolist() == [2]
+    assert situations.recognise(latent, np.array([[3] * 15])).tolist() == [3]
+
+
 @pytest.mark.parametrize("difficulty", [1, 3])
 def test_another_palette_is_another_situation_and_another_layout_is_not(difficulty: int) -> None:
     games = [novel(game, difficulty) for game in range(16)]

@@ -104,7 +104,7 @@ class Situations:
         values = [values for values, _ in self._attributes(palette)]
         for episodes, shown in zip(self.counts, self.shown, strict=True):
             nats = 0.0
-            for there, known in zip(values, shown, strict=True):
+            for there, known in zip(values, shown, strict=True) if episodes else ():  # of what was forgotten, nothing
                 either = np.union1d(there, np.flatnonzero(known))
                 times = np.where(either < len(known), known[np.minimum(either, len(known) - 1)], 0)
                 chance = (times + prior) / (episodes + 2 * prior)
