@@ -13,6 +13,7 @@ import numpy as np
 from cortex import latent
 from cortex.config import Config
 from cortex.imagination import Imagination, WholeModel
+from cortex.lookahead import checked
 from cortex.mapped import MappedModel
 from cortex.modules import planner
 from cortex.modules.body_image import BodyImage
@@ -159,9 +160,11 @@ class Agent:
         familiar = self.hippocampus.familiar(situation)
         habit = self.habit(self.around(state), familiar | ~follows)
         sure = familiar & self.sure(habit, situation, self.config.habit.trust)
+        spot = self.context.spot(state, int(self.body_image.held))
+        habit = checked(self, habit, state, situation, sure)
+        sure &= (habit.confidence > 0) & ~self.motor.circles(carry.line, habit.prior, spot, first)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
-        spot = self.context.spot(state, int(self.body_image.held))
         action, line = self.motor(carry.line, follows & ~sure, plan, spot, first, generator, temperature)
         carry = Carry(replace(context, action=action), situation, line, patience)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))

@@ -91,6 +91,14 @@ class Motor:
         """[B] bool: the line goes on, since what is ``seen`` [B] was expected and the line leads to something known."""
         return np.asarray(~first & line.known & (line.actions[:, 0] >= 0) & (line.expected[:, 0] == seen))
 
+    def circles(self, line: Line, prior: Array, spot: Array, first: Array) -> Array:
+        """Whether what the habit would do at ``spot`` [B] was done there before in this episode [B] bool: it led back
+        here. ``prior`` [B, A]; never without inhibition."""
+        if not self.inhibition:
+            return np.zeros(len(spot), bool)
+        again = _again(line.deeds, _deeds(spot, self.actions))
+        return np.asarray(~first & (again[np.arange(len(spot)), prior.argmax(axis=1)] > 0))
+
     def __call__(
         self,
         line: Line,
@@ -113,7 +121,7 @@ class Motor:
             return action, _rest(line.actions, line.expected, line.known, _noted(deeds, here, action))
         weights, unsearched = plan.weights, np.flatnonzero(plan.steps == 0)
         if self.inhibition and len(unsearched):
-            again = (deeds[unsearched, None] == here[unsearched, :, None]).sum(axis=2)
+            again = _again(deeds[unsearched], here[unsearched])
             weights = weights.astype(np.float64)
             weights[unsearched] *= (1 - self.inhibition) ** again
         if heat > 0:
@@ -140,6 +148,11 @@ class Motor:
 def _deeds(spot: Array, actions: int) -> Array:
     """One number [B, actions], never NOTHING, for each action at each ``spot`` [B]."""
     return np.asarray((spot.astype(np.int64)[:, None] * actions + np.arange(actions)) | (1 << 62))
+
+
+def _again(deeds: Array, here: Array) -> Array:
+    """How often [B, actions] the deeds ``here`` [B, actions] are among those of an episode [B, DEEDS]."""
+    return np.asarray((deeds[:, None] == here[:, :, None]).sum(axis=2))
 
 
 def _noted(deeds: Array, here: Array, action: Array) -> Array:

@@ -19,11 +19,12 @@ from cortex.day import living
 from cortex.envs.make import make_vector
 from cortex.imagination import WholeModel
 from cortex.lesions import LESIONS
+from cortex.lookahead import checked
 from cortex.modules import planner
 from cortex.modules.hippocampus.interactions import Interactions
 from cortex.sleep import Lessons
 from cortex.store import Rows
-from cortex.types import MODALITIES, Array
+from cortex.types import MODALITIES, Array, Habit
 
 SMALL = (
     "encoders.sound=[sound]",
@@ -242,6 +243,18 @@ def inhibited(lived: Lived) -> bool:
     return len(done) > 1
 
 
+def wary(lived: Lived) -> bool:
+    """Whether a habit that is sure of something in vain is held back somewhere, and never altogether."""
+    agent, doubted = lived.agent, []
+    for trace in lived.day[::5]:
+        bodies, everyone = len(trace.state.code), np.ones(len(trace.state.code), bool)
+        for action in range(agent.motor.actions):
+            prior = np.repeat(np.eye(agent.motor.actions, dtype=np.float32)[[action]], bodies, axis=0)
+            habit = Habit(prior, np.zeros(bodies, np.float32), np.ones(bodies, np.float32))
+            doubted.append(checked(agent, habit, trace.state, trace.situation, everyone).confidence == 0)
+    return bool(0 < np.mean(doubted) < 1)
+
+
 TRACES: dict[str, Callable[[Lived], bool]] = {
     "sight": lambda lived: lived.seen("grid"),
     "words": lambda lived: lived.seen("text"),
@@ -262,6 +275,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "world_model": foretold,
     "body_image": looks,
     "habit": lambda lived: bool(np.mean([~trace.searched & ~trace.followed for trace in lived.morning]) > 0.5),
+    "caution": wary,
     "lateral": hears,
     "motor": lambda lived: any(trace.followed.any() for trace in lived.day),
     "inhibition": inhibited,
@@ -287,14 +301,24 @@ def traces(lived: Lived) -> set[str]:
 TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing"}
 SLEPT = TAUGHT | {"need", "night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
 NEEDS: dict[str, set[str]] = {
-    "sight": SLEPT | {"situation", "gist", "motor"},  # a map, and all that is done with it
+    "sight": SLEPT | {"situation", "gist", "motor", "caution"},  # a map, and all that is done with it
     "numbers": {"motor"},  # what is held
     "binding": {"context"},  # of which the trace is made
-    "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor"},
+    "hippocampus": SLEPT | {"change", "gist", "situation", "salience", "forgetting", "prune", "motor", "caution"},
     # other bodies, and one game alone
-    "situation": {"gist", "learn_body", "body_image", "learn_world", "world_model", "choose", "dream", "need"},
+    "situation": {
+        "caution",
+        "gist",
+        "learn_body",
+        "body_image",
+        "learn_world",
+        "world_model",
+        "choose",
+        "dream",
+        "need",
+    },
     "salience": {"forgetting"},  # a lot knows no age
-    "planner": TAUGHT | {"curiosity", "motor"},  # who never searched may have met nothing that pays
+    "planner": TAUGHT | {"curiosity", "motor", "caution"},  # who never searched may have met nothing that pays
     "context": TAUGHT | {"motor"},
     "night": SLEPT,
     "learn_world": {"world_model"},
