@@ -43,8 +43,7 @@ def told(folder: Path, decisions: int) -> dict[str, Any]:
     from cortex.measure import calibration_error
 
     life, *events = lived.events_of(folder)
-    kinds = [event["event"] for event in events]
-    count = kinds[: len(kinds) - kinds[::-1].index("night")].count("waking")  # games that were slept on
+    count = lived.slept_on(events)
     first = int(life["games"][0]["name"].split("-")[1])
     agent = Agent.load(max(folder.glob("[0-9]*/learner")))
     confidence, right = [], []
@@ -93,17 +92,9 @@ def asked(agent: Any, bodies: Any, decisions: int, seed: int) -> Any:
 
 def over(table: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over lives, with intervals where there are several."""
-    from cortex.measure.statistics import interval
-
     found: dict[str, Any] = {"life": "mean", "games": sum(row["games"] for row in table)}
     found["decisions"] = sum(row["decisions"] for row in table)
-    for name in COLUMNS[3:]:
-        values = [float(row[name]) for row in table if row[name] is not None]
-        if not values:
-            continue
-        low, high = interval(values) if len(values) > 1 else (values[0], values[0])
-        found[name] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})
-    return found
+    return found | lived.means(table, COLUMNS[3:])
 
 
 if __name__ == "__main__":

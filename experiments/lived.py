@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cortex.measure.statistics import interval
 from experiments import common
 from experiments.life import novel_tasks
 
@@ -51,6 +53,23 @@ def slept(folder: Path) -> bool:
 def events_of(folder: Path) -> list[dict[str, Any]]:
     """What the life kept in ``folder`` is, and what happened in it."""
     return [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def slept_on(events: Sequence[dict[str, Any]]) -> int:
+    """How many games had been lived in before the last night."""
+    kinds = [event["event"] for event in events]
+    return kinds[: len(kinds) - kinds[::-1].index("night")].count("waking")
+
+
+def means(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Means over lives of columns, with intervals where there are several; what no row has is left out."""
+    found = {}
+    for name in names:
+        values = [float(row[name]) for row in rows if row[name] is not None]
+        if values:
+            low, high = interval(values) if len(values) > 1 else (values[0], values[0])
+            found[name] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})
+    return found
 
 
 def games_like(life: dict[str, Any], first: int, count: int) -> list[Any]:

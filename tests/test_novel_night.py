@@ -13,7 +13,7 @@ import pytest
 
 from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import calibrated, choice, common, novel_night, transfer
+from experiments import arbitration, calibrated, choice, common, novel_night, transfer
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -145,13 +145,14 @@ def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", [transfer, choice])
+@pytest.mark.parametrize("experiment", [transfer, choice, calibrated, arbitration])
 def test_lives_that_were_kept_are_asked_further(
     experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(common, "QUICK", tmp_path / "quick")
     name = experiment.__name__.split(".")[-1]
-    line = [name, "--quick", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / f"{name}.csv")]
+    line = [name, "--quick", "--out", str(tmp_path / f"{name}.csv")]
+    line += ["--runs", str(tmp_path / "runs")] if experiment in (transfer, choice) else []
     monkeypatch.setattr("sys.argv", line)
     experiment.main()
     rows = common.read_csv(tmp_path / f"{name}.csv")
