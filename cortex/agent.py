@@ -13,7 +13,7 @@ import numpy as np
 from cortex import latent
 from cortex.config import Config
 from cortex.imagination import Imagination, WholeModel
-from cortex.lookahead import checked
+from cortex.lookahead import RELIED, checked
 from cortex.mapped import MappedModel
 from cortex.modules import planner
 from cortex.modules.body_image import BodyImage
@@ -161,8 +161,9 @@ class Agent:
         habit = self.habit(self.around(state), familiar | ~follows)
         sure = familiar & self.sure(habit, situation, self.config.habit.trust)
         spot = self.context.spot(state, int(self.body_image.held))
-        habit = checked(self, habit, state, situation, sure)
-        sure &= (habit.confidence > 0) & ~self.motor.circles(carry.line, habit.prior, spot, first)
+        heeds = sure & (self.hippocampus.reliance(situation) >= RELIED)  # what memory has to say against it
+        habit = checked(self, habit, state, situation, heeds)
+        sure &= (habit.confidence > 0) & ~(heeds & self.motor.circles(carry.line, habit.prior, spot, first))
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
         action, line = self.motor(carry.line, follows & ~sure, plan, spot, first, generator, temperature)

@@ -17,15 +17,21 @@ from cortex.types import Array, Habit, State, take
 if TYPE_CHECKING:
     from cortex.agent import Agent
 
+RELIED = 0.5
+"""Reliance on search from which what memory foretells counts against a sure habit: of what was given up it knows less
+than the habit does."""
 
-def checked(agent: Agent, habit: Habit, state: State, situation: Array, sure: Array) -> Habit:
-    """The habit of those who are ``sure`` [B] without the actions of which a loss is foreseen, its chance at least
-    ``habit.caution``; its confidence is 0 where it was sure of one. The others, and all of an agent that cannot
-    search, are left as they are."""
-    caution, rows = agent.config.habit.caution, np.flatnonzero(sure)
+
+def checked(agent: Agent, habit: Habit, state: State, situation: Array, heeds: Array) -> Habit:
+    """The habit without the actions of which a loss is foreseen, its chance at least ``habit.caution``, for those who
+    are sure and heed memory (``heeds`` [B]); its confidence is 0 where it was sure of one.
+
+    The others, and all of an agent that cannot search, are left as they are.
+    """
+    caution, rows = agent.config.habit.caution, np.flatnonzero(heeds)
     if caution > 1 or agent.config.planner.simulations == 0 or not len(rows):
         return habit
-    present = state if len(rows) == len(sure) else take(state, rows)
+    present = state if len(rows) == len(heeds) else take(state, rows)
     model: Any = agent.imagination.model(present, situation[rows])  # of either kind
     told = model.expand(model.roots())
     unchanged = told.sign == agent.imagination.sign(present)[:, None]

@@ -13,7 +13,7 @@ import pytest
 
 from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import arbitration, calibrated, choice, common, novel_night, transfer
+from experiments import arbitration, calibrated, choice, common, consolidation, novel_night, transfer
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -159,3 +159,43 @@ def test_lives_that_were_kept_are_asked_further(
     assert {row["life"] for row in rows} >= {"cortex-0"} and json.loads(capsys.readouterr().out.splitlines()[-1])[
         "rows"
     ]
+
+
+def test_what_a_night_kept_is_told_beside_what_it_could_not() -> None:
+    lives = []
+    for luck in (0.0, 0.01, 0.02):
+        marks = {row: [0.9 - luck] * 5 if kept else [0.1] * 5 for row, (_, _, kept) in consolidation.ARMS.items()}
+        marks["withheld games, weights alone"] = [0.9] * 4 + [0.0]  # of the others its own row tells
+        marks["the others, weights alone"] = [0.9] * 4 + [0.0]
+        marks["shuffled rewards, weights alone"] = [0.7] * 5
+        lives.append(marks)
+    table = {row["row"]: row for row in consolidation.rows(lives)}
+    wrong = [name for name, row in table.items() if row["as_foretold"] != "yes"]
+    assert wrong == ["shuffled rewards, weights alone"]
+    assert table["withheld games, weights alone"]["games"] == 3 and table["the others, weights alone"]["games"] == 12
+    assert {row["as_foretold"] for row in consolidation.rows(lives[:2])} == {""}, "two lives tell nothing"
+
+
+def test_rewards_that_are_exchanged_are_the_same_rewards_elsewhere() -> None:
+    learner = newborn(**{"planner.simulations": "64"})
+    learner.live(bodies(901), 200, 0, lambda played: None)
+
+    def rewards() -> Array:
+        store = learner.agent.hippocampus.store
+        return np.concatenate([store.read(number).reward for number in store.episodes()])
+
+    before = rewards()
+    consolidation.exchange_rewards(learner.agent, np.random.default_rng(0))
+    after = rewards()
+    assert (np.sort(before) == np.sort(after)).all() and (before != after).any()
+
+
+@pytest.mark.slow
+def test_the_table_of_what_a_night_kept_is_made_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["consolidation", "--quick", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "table.csv")]
+    monkeypatch.setattr("sys.argv", line)
+    consolidation.main()
+    assert [row["row"] for row in common.read_csv(tmp_path / "table.csv")] == list(consolidation.ARMS)
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["rows"]) == len(consolidation.ARMS)
