@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cortex import latent
+from cortex.arbitration import arbitrate
 from cortex.config import Config
 from cortex.imagination import Imagination, WholeModel
-from cortex.lookahead import RELIED, checked
 from cortex.mapped import MappedModel
 from cortex.modules import planner
 from cortex.modules.body_image import BodyImage
@@ -156,17 +156,15 @@ class Agent:
         around = int(self.habit.nights) > 0  # before, nobody asks what is around
         context, state = self.context(carry.context, sensed, first, motions, around)
         follows = self.motor.follows(carry.line, self.imagination.sign(state), first)
-        # However confident it is, in a game that no night has learned of the habit only guesses: there a plan goes on.
+        # However confident it is, in a game that no night has learned of the habit only guesses: there a plan goes on,
+        # as does one that was made since memory objected to the habit.
         familiar = self.hippocampus.familiar(situation)
-        habit = self.habit(self.around(state), familiar | ~follows)
-        sure = familiar & self.sure(habit, situation, self.config.habit.trust)
-        spot = self.context.spot(state, int(self.body_image.held))
-        heeds = sure & (self.hippocampus.reliance(situation) >= RELIED)  # what memory has to say against it
-        habit = checked(self, habit, state, situation, heeds)
-        sure &= (habit.confidence > 0) & ~(heeds & self.motor.circles(carry.line, habit.prior, spot, first))
+        may = ~follows | familiar & ~carry.line.firm
+        habit, spot = self.habit(self.around(state), may), self.context.spot(state, int(self.body_image.held))
+        habit, sure, held = arbitrate(self, habit, state, situation, familiar & may, carry.line, spot, first)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))
-        action, line = self.motor(carry.line, follows & ~sure, plan, spot, first, generator, temperature)
+        action, line = self.motor(carry.line, follows & ~sure, plan, held, spot, first, generator, temperature)
         carry = Carry(replace(context, action=action), situation, line, patience)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
         decided = plan.nodes > 0, follows & ~sure

@@ -9,7 +9,7 @@ it has led back here (inhibition of return, Posner & Cohen 1984; spontaneous alt
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class Line:
     actions: Array  # [B, L] int16, -1 beyond the end
     expected: Array  # [B, L] int64, what should be seen when the action at the same place is due; the first is due now
     known: Array  # [B] bool, the line ends in something known to pay
+    firm: Array  # [B] bool, found since memory objected to what the habit would have done: it is carried to its end
     deeds: Array  # [B, DEEDS] int64, what was done where in this episode, the latest first; NOTHING beyond
 
 
@@ -83,6 +84,7 @@ class Motor:
         return Line(
             np.full((bodies, self.length), -1, np.int16),
             np.zeros((bodies, self.length), np.int64),
+            np.zeros(bodies, bool),
             np.zeros(bodies, bool),
             np.full((bodies, DEEDS), NOTHING, np.int64),
         )
@@ -104,13 +106,14 @@ class Motor:
         line: Line,
         goes_on: Array,
         plan: Plan,
+        held: Array,
         spot: Array,
         first: Array,
         generator: np.random.Generator,
         temperature: float | None = None,
     ) -> tuple[Array, Line]:
-        """Actions [B] int64 and what is left of the lines; ``spot`` [B] tells where they are acted, ``first`` [B] who
-        begins an episode."""
+        """Actions [B] int64 and what is left of the lines; ``held`` [B]: whose habit memory objected to. ``spot`` [B]
+        tells where they are acted, ``first`` [B] who begins an episode."""
         bodies = len(goes_on)
         heat = self.temperature if temperature is None else temperature
         draw = generator.random(bodies)
@@ -118,7 +121,7 @@ class Motor:
         here = _deeds(spot, self.actions)
         if goes_on.all():
             action = line.actions[:, 0].astype(np.int64)
-            return action, _rest(line.actions, line.expected, line.known, _noted(deeds, here, action))
+            return action, _rest(replace(line, deeds=_noted(deeds, here, action)))
         weights, unsearched = plan.weights, np.flatnonzero(plan.steps == 0)
         if self.inhibition and len(unsearched):
             again = _again(deeds[unsearched], here[unsearched])
@@ -141,8 +144,8 @@ class Motor:
         ).astype(np.int64)
         actions = np.where(goes_on[:, None], line.actions, np.where((action == actions[:, 0])[:, None], actions, -1))
         expected = np.where(goes_on[:, None], line.expected, expected)
-        known = np.where(goes_on, line.known, plan.known)
-        return action, _rest(actions, expected, known, _noted(deeds, here, action))
+        known, firm = np.where(goes_on, line.known, plan.known), np.where(goes_on, line.firm, held)
+        return action, _rest(Line(actions, expected, known, firm, _noted(deeds, here, action)))
 
 
 def _deeds(spot: Array, actions: int) -> Array:
@@ -160,8 +163,8 @@ def _noted(deeds: Array, here: Array, action: Array) -> Array:
     return np.concatenate([here[np.arange(len(action)), action][:, None], deeds[:, :-1]], axis=1)
 
 
-def _rest(actions: Array, expected: Array, known: Array, deeds: Array) -> Line:
+def _rest(line: Line) -> Line:
     """The line without its first action."""
-    left = Line(np.full_like(actions, -1), np.zeros_like(expected), known, deeds)
-    left.actions[:, :-1], left.expected[:, :-1] = actions[:, 1:], expected[:, 1:]
+    left = replace(line, actions=np.full_like(line.actions, -1), expected=np.zeros_like(line.expected))
+    left.actions[:, :-1], left.expected[:, :-1] = line.actions[:, 1:], line.expected[:, 1:]
     return left

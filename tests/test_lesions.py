@@ -14,12 +14,12 @@ import torch
 
 from cortex import keep, sleep
 from cortex.agent import Agent, Trace
+from cortex.arbitration import foreseen
 from cortex.build import build
 from cortex.day import living
 from cortex.envs.make import make_vector
 from cortex.imagination import WholeModel
 from cortex.lesions import LESIONS
-from cortex.lookahead import checked
 from cortex.modules import planner
 from cortex.modules.hippocampus.interactions import Interactions
 from cortex.sleep import Lessons
@@ -238,7 +238,7 @@ def inhibited(lived: Lived) -> bool:
     prior[0, 0] = 1.0
     for _ in range(9):
         plan = planner.nothing(1, motor.actions, prior)
-        action, line = motor(line, stays, plan, np.array([7]), stays, np.random.default_rng(0), 0.0)
+        action, line = motor(line, stays, plan, stays, np.array([7]), stays, np.random.default_rng(0), 0.0)
         done.add(int(action[0]))
     return len(done) > 1
 
@@ -251,7 +251,7 @@ def wary(lived: Lived) -> bool:
         for action in range(agent.motor.actions):
             prior = np.repeat(np.eye(agent.motor.actions, dtype=np.float32)[[action]], bodies, axis=0)
             habit = Habit(prior, np.zeros(bodies, np.float32), np.ones(bodies, np.float32))
-            doubted.append(checked(agent, habit, trace.state, trace.situation, everyone).confidence == 0)
+            doubted.append(foreseen(agent, habit, trace.state, trace.situation, everyone)[1])
     return bool(0 < np.mean(doubted) < 1)
 
 

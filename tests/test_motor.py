@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from gymnasium import spaces
 
@@ -10,6 +12,7 @@ from cortex.modules.planner import nothing
 from cortex.types import Array
 
 PRIOR = np.array([[0.9, 0.06, 0.04]], np.float32)
+NO = np.zeros(1, bool)
 
 
 def acts(motor: Motor, spots: list[int], line: Line | None = None, first: int = 0) -> tuple[list[int], Line]:
@@ -18,7 +21,7 @@ def acts(motor: Motor, spots: list[int], line: Line | None = None, first: int = 
     for step, spot in enumerate(spots):
         begins = np.array([step == first])
         action, line = motor(
-            line, np.zeros(1, bool), nothing(1, 3, PRIOR), np.array([spot]), begins, np.random.default_rng(step), 0.0
+            line, NO, nothing(1, 3, PRIOR), NO, np.array([spot]), begins, np.random.default_rng(step), 0.0
         )
         done.append(int(action[0]))
     return done, line
@@ -47,17 +50,43 @@ def test_what_search_found_is_done_however_often_it_was_done_before() -> None:
     plan = nothing(1, 3, PRIOR)
     plan.steps[:] = 2  # found, though nothing that pays
     for _ in range(5):
-        action, line = body(line, first, plan, np.array([7]), first, draw, 0.0)
+        action, line = body(line, first, plan, NO, np.array([7]), first, draw, 0.0)
         assert action.tolist() == [0]
 
 
 def test_drawn_actions_are_inhibited_too_and_each_body_by_itself() -> None:
     body, bodies = motor(), 400
+    none = np.zeros(bodies, bool)
     line, draw, prior = body.initial(bodies), np.random.default_rng(0), np.repeat(PRIOR, bodies, axis=0)
     spot: Array = np.where(np.arange(bodies) < 200, 7, np.arange(bodies))
     for step in range(6):
         here = spot + 1000 * step * (np.arange(bodies) >= 200)
-        action, line = body(
-            line, np.zeros(bodies, bool), nothing(bodies, 3, prior), here, np.full(bodies, step == 0), draw
-        )
+        action, line = body(line, none, nothing(bodies, 3, prior), none, here, np.full(bodies, step == 0), draw)
     assert (action[:200] == 0).mean() < 0.65 and (action[200:] == 0).mean() > 0.8
+
+
+def test_who_would_do_the_same_at_the_same_place_again_goes_in_circles() -> None:
+    line = acts(motor(), [7, 8])[1]
+    for spot, prior, first, circles in ((7, PRIOR, NO, True), (7, PRIOR[:, ::-1], NO, False), (9, PRIOR, NO, False)):
+        assert motor().circles(line, prior, np.array([spot]), first).tolist() == [circles]
+    assert not motor().circles(line, PRIOR, np.array([7]), ~NO), "another episode"
+    assert not motor(0.0).circles(line, PRIOR, np.array([7]), NO), "without inhibition nobody minds"
+
+
+def test_a_line_is_firm_if_it_was_found_since_memory_objected() -> None:
+    body, draw = motor(), np.random.default_rng(0)
+    plan = replace(
+        nothing(1, 3, PRIOR),
+        steps=np.array([3]),
+        known=~NO,
+        actions=np.array([[1, 2, 0]], np.int16),
+        expected=np.array([[11, 12, 13]]),
+    )
+    for held in (NO, ~NO):
+        _, line = body(body.initial(1), NO, plan, held, np.array([7]), ~NO, draw)
+        for seen, action in ((11, 2), (12, 0)):
+            assert line.firm.tolist() == held.tolist() and body.follows(line, np.array([seen]), NO).all()
+            done, line = body(line, ~NO, plan, NO, np.array([seen]), NO, draw)
+            assert done.tolist() == [action], "the rest of the line"
+    _, line = body(line, NO, plan, NO, np.array([7]), NO, draw)
+    assert not line.firm, "the next line is one like any other"
