@@ -28,7 +28,7 @@ PLAN: dict[str, Any] = {
     "days": 1,
     "exam": 40,
     "settings": (),
-    "cut": ("birth", "evening", "morning"),
+    "cut": None,
 }
 """What ``cortex ablate`` does unless told otherwise; no tasks: all of the battery, no lesions: those foretold there."""
 
@@ -228,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=("birth", "evening", "night", "morning"),
         help="when: from birth; in a grown agent, with an exam that evening; the same, with an exam after the night; "
-        "after that night (default: birth evening morning)",
+        "after that night (default: evening and morning, and from birth what is foretold to cost then)",
     )
     ablate.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], help="settings of all agents")
     ablate.add_argument(

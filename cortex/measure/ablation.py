@@ -85,7 +85,7 @@ def ablate(
     exam: int = 40,
     floor: int = 400,
     settings: Sequence[str] = (),
-    cut: Sequence[str] = CUT,
+    cut: Sequence[str] | None = None,
     beside: Mapping[str, str] | None = None,
     tell: Callable[[int, int], object] | None = None,
 ) -> list[Row]:
@@ -93,8 +93,9 @@ def ablate(
 
     Each seed and task has one life of the whole agent, ``days`` days with a night after each: it is examined in the
     last evening and the morning after, ``exam`` episodes each, and so are copies of it from which each part was just
-    cut, in the evening, in the morning, or in the evening with a night of their own before the exam. Each lesion has a
-    life of its own too, lesioned from birth. ``cut`` says which of WHEN are asked for. ``settings``: overrides of all
+    cut, in the evening, in the morning, or in the evening with a night of their own before the exam. Each lesion can
+    have a life of its own too, lesioned from birth. ``cut`` says which of WHEN are asked for; by default CUT, and from
+    birth what a task foretells to cost then, and what is part of the night. ``settings``: overrides of all
     agents. ``beside``: name -> ``module:maker`` of other learners, see `cortex.measure.Learner`; they live the same
     days. The floor of tasks that state none comes from ``floor`` episodes of constant actions.
 
@@ -108,13 +109,15 @@ def ablate(
         if wrong := [name for name in names if not NAME.fullmatch(name) or names.count(name) > 1]:
             raise CortexError(f"the {kind} {wrong[0]!r} needs a name of its own, of letters, digits, '.', '_' and '-'")
     waking = {name: line for name, line in lesions.items() if not line.startswith(NIGHTLY)}
-    later = {when: lesions if when == "night" else waking for when in WHEN[1:] if when in cut}
+    later = {when: lesions if when == "night" else waking for when in WHEN[1:] if when in (CUT if cut is None else cut)}
+    foretold = {name for task in tasks for name, when in task.asks.items() if when == WHEN[0]}
+    born = foretold | (lesions.keys() - waking.keys()) if cut is None else set(lesions if WHEN[0] in cut else ())
     lives: dict[str, dict[str, Any]] = {}
     for seed in range(seeds):
         for task in tasks:
             shared = {"task": asdict(task), "seed": seed, "days": days, "exam": exam, "settings": list(settings)}
             own: dict[str, dict[str, Any]] = {WHOLE: {"later": later}}
-            own |= {name: {"born": [name, line]} for name, line in lesions.items() if "birth" in cut}
+            own |= {name: {"born": [name, line]} for name, line in lesions.items() if name in born}
             own |= {name: {"learner": [name, maker]} for name, maker in others.items()}
             lives |= {f"{task.name}-{seed}-{name}": {**shared, **more} for name, more in own.items()}
             if task.chance is None:

@@ -13,8 +13,9 @@ WHEN = ("birth", "evening", "night", "morning")
 """When a part is cut: at birth; in a grown agent, which is examined in the evening of its last day; in the same, which
 is examined after the night that it then sleeps; in a grown agent, after that night."""
 
-CUT = ("birth", "evening", "morning")
-"""When it is unless told otherwise: a night without each part takes as long as a day."""
+CUT = ("evening", "morning")
+"""When it is unless told otherwise: copies of one grown agent lose it. Lives and nights without a part take as long as
+whole ones; only what is foretold to cost from birth, and stages of the night, are cut at birth then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ BATTERY: dict[str, AblationTask] = {
         _diagnostic("Words", 400, {"words": "morning"}, games=True),
         _diagnostic("Skill", 600, {"night": "birth", "curiosity": "birth"}, games=True),
         _diagnostic("Generalise", 400, {"world_model": "morning"}, games=True),
-        _diagnostic("Detour", 1200, {"planner": "morning"}),
+        _diagnostic("Detour", 1200, {"planner": "morning"}, exam={"part": "exam", "slack": 2}),
         _game("Maze", 800, {"context": "morning"}, {"difficulty": 1, "view": "ego"}),
         _game("Game", 800, {"body_image": "morning", "dream": "birth"}, {"difficulty": 1}, exam_settings=ALONE),
     )
