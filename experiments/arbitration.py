@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from shutil import copytree
@@ -37,12 +38,15 @@ def main() -> None:
     """Run the experiment."""
     line = lived.parser(__doc__, out="arbitration.csv")
     line.add_argument("--exam", type=int, default=16, help="episodes of each game")
+    line.add_argument(
+        "--set", nargs="*", default=[], metavar="key=value", help="settings other than those of the lives"
+    )
     options = common.read(line)
     if options.quick:
         options.exam = 2
     table: list[dict[str, Any]] = []
     for folder in lived.found(options):
-        table += told(folder, options.exam)
+        table += told(folder, options.exam, options.set)
         for row in table[-len(ARMS) :]:
             common.progress("{life} {arm}: return {return:.3f}, {without_search:.3f} without search".format(**row))
         common.write_csv(options.out, [*table, *over(table)], COLUMNS)
@@ -50,7 +54,7 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
-def told(folder: Path, exam: int) -> list[dict[str, Any]]:
+def told(folder: Path, exam: int, settings: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of the life kept in ``folder``."""
     from cortex.agent import Agent
     from experiments.agents import Cortex
@@ -65,7 +69,7 @@ def told(folder: Path, exam: int) -> list[dict[str, Any]]:
         learner = Cortex(whole.config, whole.observation_space, whole.space)
         learner.load(morning)
         for arm, cut in ARMS.items():
-            learner.agent = whole.lesioned(*cut) if cut else whole
+            learner.agent = whole.lesioned(*settings, *cut) if settings or cut else whole
             began, marks, searched, steps = time.process_time(), [], 0.0, 0
             for game in games:
                 with closing(game.make(8, "exam")) as bodies:
