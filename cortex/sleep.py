@@ -31,6 +31,8 @@ ROOTS = 256
 """States searched side by side."""
 TRANSITIONS = 20_000
 """Most steps from which the world model learns in one night."""
+CHUNK = 512
+"""Lessons about which the habit is asked at once."""
 DREAMS = 64
 """Most dreams that one remembered state is given."""
 
@@ -417,10 +419,7 @@ def distil(
 def worth(agent: Agent, lessons: Lessons) -> Array:
     """How much each lesson [n] weighs: of old ones those most that the habit can learn and has not learned yet, p(1-p)
     of the probability that it does what search would choose, as far as ``sleep.choice`` says."""
-    parts = [
-        take(lessons, rows) for rows in np.array_split(np.arange(len(lessons.value)), len(lessons.value) // 512 + 1)
-    ]
-    mass = np.concatenate([(agent.habit(p.scene).prior * p.best).sum(axis=1) for p in parts])
+    mass = (_priors(agent, lessons.scene) * lessons.best).sum(axis=1)
     chosen = 1 - 0.7 * agent.config.sleep.choice * (1 - 4 * mass * (1 - mass))
     return np.where(lessons.old, chosen, 1.0).astype(np.float32)
 
@@ -432,11 +431,13 @@ def agreement(agent: Agent, lessons: Lessons) -> float:
         return 0.0
     if not agent.habit.nights:
         return float((aside.best.mean(axis=1)).mean())
-    right = []
-    for rows in np.array_split(np.arange(len(aside.value)), len(aside.value) // 512 + 1):
-        part = take(aside, rows)
-        right.append(part.best[np.arange(len(rows)), agent.habit(part.scene).prior.argmax(axis=1)])
-    return float(np.concatenate(right).mean())
+    return float(aside.best[np.arange(len(aside.value)), _priors(agent, aside.scene).argmax(axis=1)].mean())
+
+
+def _priors(agent: Agent, scene: Scene) -> Array:
+    """What the habit says [n, A] of many scenes, some at a time."""
+    parts = np.array_split(np.arange(scene.bodies), scene.bodies // CHUNK + 1)
+    return np.concatenate([agent.habit(habit.part(scene, rows)).prior for rows in parts])
 
 
 def _stages(report: Report) -> Callable[[str], Any]:
