@@ -65,7 +65,7 @@ def means(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any
     """Means over lives of columns, with intervals where there are several; what no row has is left out."""
     found = {}
     for name in names:
-        values = [float(row[name]) for row in rows if row[name] is not None]
+        values = [float(row[name]) for row in rows if row.get(name) is not None]
         if values:
             low, high = interval(values) if len(values) > 1 else (values[0], values[0])
             found[name] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})

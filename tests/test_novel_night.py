@@ -13,7 +13,7 @@ import pytest
 
 from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import arbitration, calibrated, choice, common, consolidation, novel_night, transfer
+from experiments import arbitration, calibrated, choice, common, consolidation, mornings, novel_night, transfer
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -188,6 +188,25 @@ def test_rewards_that_are_exchanged_are_the_same_rewards_elsewhere() -> None:
     consolidation.exchange_rewards(learner.agent, np.random.default_rng(0))
     after = rewards()
     assert (np.sort(before) == np.sort(after)).all() and (before != after).any()
+
+
+def test_each_morning_is_told_over_the_lives_that_had_it() -> None:
+    def life(won: float, days: int) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = [{"event": "life", "source": {"difficulty": [1, 2]}}]
+        for day in range(1, days + 1):
+            events.append({"event": "night", "day": day, "cpu_seconds": 10.0 * day})
+            for game in range(2 * day):
+                for arm, success, searched, decisions in (("whole", 1.0, 0.5, 10 + 20 * game), ("habit", won, 0.0, 9)):
+                    exam = {"event": "exam", "day": day, "when": "morning", "arm": arm, "game": game}
+                    won_or_not = success if game % 2 == 0 else 0.0
+                    events.append({**exam, "success": won_or_not, "searched": searched, "decisions": decisions})
+        return events
+
+    first, second = mornings.rows([mornings.by_morning(life(won, days)) for won, days in ((0.8, 2), (0.4, 1))])
+    assert (first["lives"], first["games"], second["lives"], second["games"]) == (2, 4, 1, 4)
+    assert first["habit"].startswith("0.300 (0.200 to 0.400)") and second["habit"].startswith("0.400")
+    assert second["habit at difficulty 1"].startswith("0.800") and second["habit at difficulty 2"].startswith("0.000")
+    assert second["night_cpu_seconds"].startswith("20.000") and second["without_search"].startswith("0.500")
 
 
 @pytest.mark.slow
