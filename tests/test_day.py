@@ -165,7 +165,8 @@ def test_first_wins_are_told_over_all_difficulties_too(tmp_path: Path) -> None:
 
 def test_a_game_that_no_night_has_learned_of_is_searched_however_sure_the_habit_is() -> None:
     small = {"sleep.steps": "4", "sleep.states": "32", "sleep.batch": "16", "sleep.world_model_steps": "4"}
-    learner = newborn(**small, **{"sleep.guard": "1"})
+    heedless = {"habit.caution": "2", "motor.inhibition": "0"}  # else memory objects to so poor a habit
+    learner = newborn(**small, **heedless, **{"sleep.guard": "1"})
     lived(learner, GAMES[0], 150)
     learner.sleep(0)
     learner.agent.habit.calibration.copy_(torch.tensor([0.0, 50.0, 1.0]))  # sure of everything
