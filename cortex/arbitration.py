@@ -33,6 +33,8 @@ def arbitrate(
     """
     would = may & agent.sure(habit, situation, agent.config.habit.trust)
     heeds = would & (agent.hippocampus.reliance(situation) >= RELIED)
+    if not heeds.any():
+        return habit, would, heeds
     circles = agent.motor.circles(line, habit.prior, spot, first)
     habit, loss = foreseen(agent, habit, state, situation, heeds)
     held = heeds & (loss | circles)
