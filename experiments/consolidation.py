@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from cortex.measure.dissociation import FAILS, SEEDS, SPARED
-from cortex.measure.statistics import interval
 from experiments import common, lived
 from experiments.agents import WITHHELD
 
@@ -144,18 +143,13 @@ def rows(lives: Sequence[dict[str, list[float]]]) -> list[dict[str, Any]]:
     for row, (_, _, kept) in ARMS.items():
         games = OF.get(row, slice(None))
         whole, left = ([float(np.mean(marks[name][games])) for marks in lives] for name in ("evening", row))
-        score, cost = _figure(left), _figure([a - b for a, b in zip(whole, left, strict=True)])
+        score, cost = lived.mean(left), lived.mean([a - b for a, b in zip(whole, left, strict=True)])
         found = cost["high"] <= SPARED if kept else cost["low"] >= FAILS
         told = {"row": row, "foretold": "kept" if kept else "lost", "lives": len(lives)}
         told |= {"games": sum(len(marks[row][games]) for marks in lives)}
         told |= {"score": common.figure(score), "cost": common.figure(cost)}
         table.append(told | {"as_foretold": "" if len(lives) < SEEDS else "yes" if found else "no"})
     return table
-
-
-def _figure(values: list[float]) -> dict[str, float]:
-    low, high = interval(values) if len(values) > 1 else (values[0], values[0])
-    return {"value": float(np.mean(values)), "low": low, "high": high}
 
 
 if __name__ == "__main__":

@@ -67,9 +67,14 @@ def means(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any
     for name in names:
         values = [float(row[name]) for row in rows if row.get(name) is not None]
         if values:
-            low, high = interval(values) if len(values) > 1 else (values[0], values[0])
-            found[name] = common.figure({"value": float(np.mean(values)), "low": low, "high": high})
+            found[name] = common.figure(mean(values))
     return found
+
+
+def mean(values: Sequence[float]) -> dict[str, float]:
+    """The mean over lives with its interval, which is the mean alone where there is one life."""
+    low, high = interval(values) if len(values) > 1 else (values[0], values[0])
+    return {"value": float(np.mean(values)), "low": low, "high": high}
 
 
 def games_like(life: dict[str, Any], first: int, count: int) -> list[Any]:
