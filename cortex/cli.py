@@ -228,7 +228,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=("birth", "evening", "night", "morning"),
         help="when: from birth; in a grown agent, with an exam that evening; the same, with an exam after the night; "
-        "after that night (default: evening and morning, and from birth what is foretold to cost then)",
+        "after that night (default: evening and morning; from birth, stages of the night and what is foretold to cost)",
     )
     ablate.add_argument("--set", nargs="+", metavar="KEY=VALUE", default=[], help="settings of all agents")
     ablate.add_argument(
