@@ -94,6 +94,7 @@ class MappedModel:
         self.reading = self.world.naming.read(place.mission, words, self.world.events)
         self.known = parts.foretold if parts.trust > 0 and parts.world_model.nights else None
         self.hope = self.world.events.hope(self.motions.verb)
+        self.tried = self.world.events.tried(self.motions.verb)
         told = self.motions.go, self.motions.turn, self.motions.reach, self.motions.facing, self.motions.turns
         self.body = tuple(map(np.ascontiguousarray, told))
         self.verb = np.asarray(self.motions.verb, np.int64)
@@ -145,7 +146,8 @@ class MappedModel:
         chance[event[:, FRONT] == UNSEEN] = 0  # what is not seen yet promises to be seen, no more
         worth = np.full(len(verb), self.worth)
         if learned is not None:
-            rows = np.flatnonzero(untried[learned.rows])
+            # Where memory saw what such actions came to, its rules foretell better what they pay than a guess.
+            rows = np.flatnonzero(untried[learned.rows] & ~self.tried[learned.rows % parts.actions])
             at_rows = learned.rows[rows]
             chance[at_rows], worth[at_rows] = learned.reward[rows] >= LIKELY, learned.reward[rows]
             end[at_rows], untried[at_rows] = learned.end[rows], False

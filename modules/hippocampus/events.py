@@ -127,6 +127,11 @@ class Events:
         """Whether exactly these events, ``features`` [M, 9], were met before [M]."""
         return np.asarray(_known(_events(features), self._events.table))
 
+    def tried(self, action: Array) -> Array:
+        """Whether anything was tried in this world with ``action`` [M]."""
+        known = np.flatnonzero(self.attempts[..., 0].sum(axis=(1, 2)))
+        return np.isin(action, known)
+
     def hope(self, action: Array) -> Array:
         """Chance [M, 2, 2] that what was not yet tried with ``action`` [M] pays, by whether it moves the agent and by
         whether what is faced then is seen elsewhere too, held against one half before anything was tried: 1 then, less
