@@ -119,6 +119,8 @@ def test_what_was_done_is_no_longer_untried() -> None:
     stood = features[features[:, MOVED] == 0]
     stood[:, UNDER] = 55  # what it stands on matters only where it has just moved there
     assert not events.predict(stood)[2].any()
+    tried = np.unique(features[:, ACTION])
+    assert events.tried(tried).all() and not events.tried(np.array([tried.max() + 1])).any()
 
 
 def test_the_order_of_learning_does_not_matter() -> None:

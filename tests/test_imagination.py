@@ -12,7 +12,7 @@ import torch
 
 import cortex
 from cortex.day import live_day, living
-from cortex.mapped import Mapped, MappedModel
+from cortex.mapped import Learned, Mapped, MappedModel
 from cortex.modules.context import deed, slot
 from cortex.modules.hippocampus.memo import Memo
 from cortex.modules.planner import Expansion
@@ -75,6 +75,29 @@ def test_what_the_cortex_foretold_is_not_asked_again_by_one_without_curiosity(ag
     parts.foretold(keys, ask)
     assert len(asked) == 4
     parts.foretold.clear()
+
+
+def test_what_memory_has_rules_for_is_not_left_to_the_cortex_to_guess(
+    agent: cortex.Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A learned model that is sure that whatever was never tried pays: it is believed only of actions of which memory
+    saw nothing in this world."""
+    trace = next(t for t, *_ in lived(agent, 30, 6) if t.state.place is not None)
+    model = model_of(agent, trace)
+    every = np.arange(len(trace.situation) * agent.motor.actions)
+    ones = np.ones(len(every))
+
+    def guess(root: Array, met: Array, under: Array, unknown: Array) -> Learned:
+        return Learned(every, ones * 0, met[:, 0], met[:, 1], ones, ones, ones * 0)
+
+    before = model.expand(model.roots()).reward
+    monkeypatch.setattr(model, "_learned", guess)
+    monkeypatch.setattr(model.world.events, "predict", lambda events: (ones * 0.1, ones * 0.1, ones > 0))
+    assert model.tried.all() and (before < 1).all()
+    assert (model.expand(model.roots()).reward == 0).all(), "memory foretells that it seldom pays"
+    model.tried = model.tried & (np.arange(agent.motor.actions) != 2)
+    told = model.expand(model.roots()).reward
+    assert (told[:, 2] == 1).all() and (np.delete(told, 2, axis=1) == 0).all()
 
 
 def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -> None:
