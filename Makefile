@@ -32,6 +32,7 @@ lint: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test  ## where the time goes
 	$(BIN)/python -m experiments.bench
 	$(BIN)/python -m experiments.bench_games
+	$(BIN)/python -m experiments.bench_night
 
 prove-games: $(VENV)/.installed-test  ## that novel games are honest
 	$(BIN)/python -m experiments.prove_games

@@ -572,3 +572,18 @@ def test_the_bench_says_where_the_agents_time_goes(tmp_path: Any) -> None:
     assert told["slowest"] == "MiniGrid-Empty-5x5-v0" and told["steps_per_second"]["MiniGrid-Empty-5x5-v0"] > 0
     parts = {name: seconds for name, seconds in told["rows"][0].items() if name.endswith("_us")}
     assert parts["environment_us"] > 0 and parts["search_us"] + parts["habit_us"] > 0 and out.exists()
+
+
+def test_the_bench_says_where_a_nights_time_goes(tmp_path: Any) -> None:
+    out = tmp_path / "b.csv"
+    command = [sys.executable, "-m", "experiments.bench_night", "--quick", "--out", str(out)]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    row = told["rows"][0]
+    stages = sum(
+        seconds for name, seconds in row.items() if name.endswith("_seconds") and name[:4] not in ("wall", "cpu_")
+    )
+    assert 0.9 * row["wall_seconds"] < stages <= row["wall_seconds"], "the stages are the night"
+    shares = {name: share for name, share in row.items() if name.endswith("_share")}
+    assert len(shares) == 4 and min(shares.values()) > 0 and sum(shares.values()) == pytest.approx(1)
+    assert row["gflops"] == pytest.approx(1e3 * row["gflop"] / row["update_ms"]) and 0 < row["of_peak"] < 1
+    assert row["lessons"] > 0 and row["resident_mb"] > 0 and out.exists()
