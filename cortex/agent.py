@@ -281,6 +281,13 @@ class Agent:
             outlook=look_out,
         )
 
+    def consider(self, state: State, situation: Array, simulations: int) -> tuple[Plan, float]:
+        """What search alone would do in B states, no habit leading it and nothing being worth finding out; and the most
+        that anything can be worth."""
+        model = self.imagination.calm().model(state, situation)
+        even = np.full((len(situation), self.motor.actions), 1 / self.motor.actions, np.float32)
+        return self.search(model, even, simulations), model.top
+
     # The public face; see cortex.face
 
     @classmethod

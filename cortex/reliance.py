@@ -16,7 +16,7 @@ import numpy as np
 
 from cortex.dream import dream
 from cortex.replay import moments
-from cortex.types import Array, Plan, State, join, take
+from cortex.types import Array, State, join, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
@@ -49,7 +49,7 @@ def ask(agent: Agent, situations: Collection[int], generator: np.random.Generato
         dreams = min(DREAMS, 1 + STATES // len(where))
         states = join([states, *(dream(agent, states, where, generator) for _ in range(dreams))])
         where = np.full(len(states.code), situation, np.int32)
-        plan = _search(agent, states, where)
+        plan, _ = agent.consider(states, where, agent.config.planner.simulations)
         known = np.flatnonzero(plan.known)
         if len(known) >= LEAST:
             asked.append(Asked(take(states, known), where[known], plan.best[known]))
@@ -60,7 +60,8 @@ def reliance(agent: Agent, asked: Collection[Asked]) -> dict[int, float]:
     """How far search can be relied on in each situation of which memories were given up, now that they are."""
     relied = dict(agent.hippocampus.relied)
     for one in asked:
-        plan, situation = _search(agent, one.state, one.situation), int(one.situation[0])
+        situation = int(one.situation[0])
+        plan, _ = agent.consider(one.state, one.situation, agent.config.planner.simulations)
         does = np.take_along_axis(one.best, plan.weights.argmax(axis=1)[:, None], axis=1)[:, 0] & plan.known
         relied[situation] = relied.get(situation, 1.0) * float(does.mean())
     return relied
@@ -76,10 +77,3 @@ def _some(agent: Agent, numbers: list[int], generator: np.random.Generator) -> S
         if len(picked) and m.before.place is not None:
             parts.append(take(m.before, picked))
     return join(parts) if parts else None
-
-
-def _search(agent: Agent, states: State, situation: Array) -> Plan:
-    """What search would do, with nothing to find out."""
-    even = np.full((len(situation), agent.motor.actions), 1 / agent.motor.actions, np.float32)
-    model = agent.imagination.calm().model(states, situation)
-    return agent.search(model, even, agent.config.planner.simulations)

@@ -348,12 +348,9 @@ def dreams_of(settings: Settings, chosen: Sequence[Remembered], tomorrow: Collec
 def search_states(agent: Agent, chosen: Remembered, settled: bool) -> tuple[Lessons, Array]:
     """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself; and
     the lines [n, L] that search found best."""
-    actions, bodies = agent.motor.actions, len(chosen.old)
-    even = np.full((bodies, actions), 1 / actions, np.float32)
-    model = agent.imagination.calm().model(chosen.state, chosen.situation)
     nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
-    plan = agent.search(model, even, nodes)
-    value = np.clip(plan.value / max(1.0, model.top), 0, 1)
+    plan, top = agent.consider(chosen.state, chosen.situation, nodes)
+    value = np.clip(plan.value / max(1.0, top), 0, 1)
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
     lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where)
     return rehearsed(agent, lessons, chosen.situation) if settled else lessons, plan.actions

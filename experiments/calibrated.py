@@ -76,12 +76,9 @@ def asked(agent: Any, bodies: Any, decisions: int, seed: int) -> Any:
     do."""
     from cortex.day import living
 
-    even = np.full((bodies.num_envs, agent.motor.actions), 1 / agent.motor.actions, np.float32)
-    calm, met = agent.calm(), 0
-    for trace, _, outcome, _ in living(calm, bodies, seed, np.random.default_rng(seed)):
-        plan = agent.search(
-            calm.imagination.model(trace.state, trace.situation), even, agent.config.planner.simulations
-        )
+    met = 0
+    for trace, _, outcome, _ in living(agent.calm(), bodies, seed, np.random.default_rng(seed)):
+        plan, _ = agent.consider(trace.state, trace.situation, agent.config.planner.simulations)
         rows = np.flatnonzero(plan.known & outcome.valid)
         chosen = trace.habit.prior[rows].argmax(axis=1)
         yield trace.habit.confidence[rows], plan.best[rows, chosen]
