@@ -25,14 +25,14 @@ def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
 
 
 def found(options: argparse.Namespace) -> list[Path]:
-    """The folders in ``options.lives`` that keep a life which has had a night; one lived now if quick. Exits where
-    there is none."""
+    """The first ``options.seeds`` folders in ``options.lives`` that keep a life which has had a night; one lived now if
+    quick. Exits where there is none."""
     if options.quick:
         options.lives = quick_lives(common.QUICK / Path(options.name).stem)
     folders = [folder for folder in sorted(options.lives.glob("*")) if slept(folder)]
     if not folders:
         sys.exit(f"error: there are no lives in {options.lives}; make some by python -m experiments.novel_night")
-    return folders
+    return folders[: options.seeds]
 
 
 def quick_lives(folder: Path) -> Path:

@@ -14,6 +14,7 @@ import pytest
 from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
 from experiments import arbitration, calibrated, choice, common, consolidation, mornings, novel_night, transfer
+from experiments import lived as kept
 from experiments.agents import Cortex, make
 
 SMALL = {
@@ -142,6 +143,20 @@ def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() 
     assert 0.08 < (label != column).mean() < 0.2, "half of what is drawn can be taught"
     assert found[label[label != column]].all() and (given.best.argmax(axis=1) == label).all()
     assert (choice._mislabelled(lessons, 0.0, np.random.default_rng(0)).targets == targets).all()
+
+
+def test_as_many_lives_as_are_wanted_are_asked_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        (tmp_path / f"cortex-{number}" / "000001" / "learner").mkdir(parents=True)
+        told = "night" if number else "waking"
+        (tmp_path / f"cortex-{number}" / "events.jsonl").write_text(f'{{"event": "{told}"}}\n', encoding="utf-8")
+
+    def asked(*line: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", ["x", "--lives", str(tmp_path), *line])
+        return [folder.name for folder in kept.found(common.read(kept.parser(None, out="x.csv")))]
+
+    assert asked() == ["cortex-1", "cortex-2", "cortex-3"], "a life without a night has nothing to tell"
+    assert asked("--seeds", "2") == ["cortex-1", "cortex-2"]
 
 
 @pytest.mark.slow
