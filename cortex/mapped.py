@@ -78,8 +78,11 @@ class MappedModel:
         self.size = place.cells.shape[1]
         cells = np.array(place.cells)
         here = np.arange(len(cells)), *(place.pose[:, :2] % self.size).T
-        cells[here] = np.where(cells[here] == UNSEEN, self.world.footing, cells[here])  # hidden by the agent itself
-        self.cells = cells.reshape(len(cells), -1)
+        hidden = (
+            cells[here] == UNSEEN
+        )  # by the agent itself, which may walk there, and learned what it did there unseen
+        cells[here] = np.where(hidden, self.world.footing, cells[here])
+        self.cells, self.hidden = cells.reshape(len(cells), -1), np.where(hidden, here[1] * self.size + here[2], -1)
         self.counts = tally(self.cells, parts.codebook.size)
         becomes, steps = self.world.ripening.told(self.world.footing, parts.codebook.size)
         # What has to be waited for is worth less.
@@ -126,7 +129,7 @@ class MappedModel:
     def expand(self, nodes: Mapped) -> Expansion:
         parts, shape = self.parts, (len(nodes.root), self.parts.actions)
         scene = nodes.root, nodes.pose, nodes.carried, nodes.cell, nodes.code
-        verb, met, under = _meet(self.cells, self.size, self.body, scene, self.verb)
+        verb, met, under = _meet(self.cells, self.hidden, self.size, self.body, scene, self.verb)
 
         went, after, novelty = self.world.interactions.predict(verb, met)
         learned = self._learned(nodes.root, met, under, novelty > 0)
@@ -136,7 +139,7 @@ class MappedModel:
             novelty[rows] = learned.uncertainty
 
         told = went, met, after
-        maps = self.cells, self.counts, self.place.passed
+        maps = self.cells, self.counts, self.place.passed, self.hidden
         event, front, sign, key, lost, stops, passed, late, scenes = _follow(
             maps, self.size, self.body, scene, verb, self.about, told, novelty, self.ripe
         )
@@ -186,7 +189,7 @@ class MappedModel:
 
 @njit(cache=True)
 def _meet(
-    cells: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...], verb: Array
+    cells: Array, hidden: Array, size: int, body: tuple[Array, ...], nodes: tuple[Array, ...], verb: Array
 ) -> tuple[Array, Array, Array]:
     """Each action at each node: its verb [M * A], codes reached, carried and behind [M * A, 3], code under the
     agent."""
@@ -197,7 +200,7 @@ def _meet(
     for node in range(len(root)):
         known, changed, now = cells[root[node]], cell[node], code[node]
         row, column, heading = pose[node, 0], pose[node, 1], pose[node, 2]
-        ground = look(known, changed, now, flat(row, column, size))
+        ground = _under(known, hidden[root[node]], changed, now, flat(row, column, size))
         for action in range(actions):
             at, down, right = node * actions + action, reach[heading, action, 0], reach[heading, action, 1]
             verbs[at], under[at], met[at, 1] = verb[action], ground, carried[node]
@@ -209,7 +212,7 @@ def _meet(
 
 @njit(cache=True)
 def _follow(
-    maps: tuple[Array, Array, Array],
+    maps: tuple[Array, ...],
     size: int,
     body: tuple[Array, ...],
     nodes: tuple[Array, ...],
@@ -226,7 +229,7 @@ def _follow(
 
     ``told``: how it moved [M * A], codes reached, carried and behind before and after [M * A, 3]; put right, as is how
     novel it is, where the action reaches nothing or only turns the agent."""
-    cells, counts, passed = maps
+    cells, counts, passed, hidden = maps
     (go, turn, reach, facing, turns), (root, pose, carried, cell, code), (went, met, after) = body, nodes, told
     actions, rows = reach.shape[1], len(met)
     events, front, sign = np.empty((rows, 9), np.int64), np.empty(rows, np.int64), np.empty(rows, np.int64)
@@ -269,7 +272,8 @@ def _follow(
             stops[row] = lost[row] or full or novelty[row] >= OPAQUE
             front[row] = look(known, changed, now, flat(there + facing[to, 0], where + facing[to, 1], size))
             events[row, 0], events[row, 1] = verb[row], went[row] > 0
-            events[row, 2] = look(known, changed, now, flat(there, where, size))
+            unseen = hidden[root[node]] if went[row] == 0 else -1  # it saw where it went
+            events[row, 2] = _under(known, unseen, changed, now, flat(there, where, size))
             events[row, 3] = after[row, 0] if acts and not went[row] else front[row]
             events[row, 4], events[row, 7] = after[row, 1], carried[node]
             events[row, 5], events[row, 6] = mission, situation
@@ -284,6 +288,13 @@ def _follow(
             roots[row], carries[row] = root[node], after[row, 1]
             poses[row, 0], poses[row, 1], poses[row, 2] = there, where, to
     return events, front, sign, key, lost, stops, been, late, (roots, poses, carries, new_cell, new_code)
+
+
+@njit(cache=True)
+def _under(known: Array, hidden: int, cell: Array, code: Array, place: int) -> int:
+    """What is under one who stands at ``place``: nothing that was seen where it hides that itself."""
+    shown = look(known, cell, code, place)
+    return UNSEEN if place == hidden and shown == known[place] else shown
 
 
 @njit(cache=True)
@@ -338,7 +349,8 @@ def _weigh(
         if chance[row] >= LIKELY:
             reward[row] = chance[row] * worth[row]
         elif hope > 0:
-            bonus[row] = chance[row] * worth[row]
+            # By trying again what seldom pays less is found out than by trying what never was.
+            bonus[row] = chance[row] * worth[row] * (1.0 if untried[row] else SATED)
         if lost[row]:
             bonus[row] = 0
             continue

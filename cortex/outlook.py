@@ -53,6 +53,7 @@ def outlook(model: MappedModel, bodies: Array) -> float:
     place = model.place.pose[bodies, :2].astype(np.int64) % model.size
     edge = _edge(model.cells[bodies], place, model.size, enters)
     stands = np.unique(np.concatenate([enters, model.cells[bodies, place[:, 0] * model.size + place[:, 1]]]))
+    stands = np.append(stands, UNSEEN) if (model.hidden[bodies] >= 0).any() else stands
     ahead = np.append(there, UNSEEN) if edge else there
     event, new = _outcomes((verb, met, went, after, novelty), stands, ahead, counts)
     alike = np.unique(model.about[bodies], axis=0, return_index=True)[1]
