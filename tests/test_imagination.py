@@ -14,7 +14,9 @@ import cortex
 from cortex.day import live_day, living
 from cortex.mapped import Learned, Mapped, MappedModel
 from cortex.modules.context import deed, slot
+from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.memo import Memo
+from cortex.modules.hippocampus.worlds import taught_of
 from cortex.modules.planner import Expansion
 from cortex.sketch import CHANGES, change, look, tally, twin
 from cortex.types import UNSEEN, Array, Place
@@ -75,6 +77,29 @@ def test_what_the_cortex_foretold_is_not_asked_again_by_one_without_curiosity(ag
     parts.foretold(keys, ask)
     assert len(asked) == 4
     parts.foretold.clear()
+
+
+def test_events_are_asked_for_as_they_are_learned(agent: cortex.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where an episode begins and nobody has seen the ground on which the agent stands."""
+    moments, compared, hidden = lived(agent, 60, 7), 0, 0
+    for (trace, action, outcome, _), (after, *_) in itertools.pairwise(moments):
+        model, asked = model_of(agent, trace), list[Array]()
+        with monkeypatch.context() as patch:
+            predict = model.world.events.predict
+            patch.setattr(model.world.events, "predict", lambda e, p=predict, a=asked: (a.append(e.copy()), p(e))[1])
+            told = model.expand(model.roots())
+        body, (before, then) = np.arange(len(action)), (trace.state.place, after.state.place)
+        none, motions = np.zeros(len(action)), agent.imagination.motions(0)
+        taught = taught_of(motions, 0, before, then, action, none, none, np.zeros((len(action), 2))).event
+        known = (
+            outcome.valid & ~outcome.done & (told.novelty[body, action] == 0) & (taught[:, FEATURES.index("front")] > 0)
+        )
+        foretold = asked[0].reshape(*told.key.shape, -1)[body, action]
+        for name in ("action", "moved", "under", "front", "carried", "mission", "held"):
+            column = FEATURES.index(name)
+            np.testing.assert_array_equal(foretold[known, column], taught[known, column], name)
+        compared, hidden = compared + int(known.sum()), hidden + int((model.hidden[known] >= 0).sum())
+    assert compared > 100 and hidden > 20
 
 
 def test_what_memory_has_rules_for_is_not_left_to_the_cortex_to_guess(
