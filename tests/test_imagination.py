@@ -125,6 +125,25 @@ def test_what_memory_has_rules_for_is_not_left_to_the_cortex_to_guess(
     assert (told[:, 2] == 1).all() and (np.delete(told, 2, axis=1) == 0).all()
 
 
+def test_less_is_found_out_by_trying_again_what_seldom_pays(
+    agent: cortex.Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who knows of nothing better would else repeat for ever what pays now and then."""
+    trace = next(t for t, *_ in lived(agent, 30, 8) if t.state.place is not None)
+    model = model_of(agent, trace)
+    every = len(trace.situation) * agent.motor.actions
+    chance, never = np.full(every, 0.3), np.zeros(every, bool)
+
+    def bonus(untried: Array) -> Array:
+        monkeypatch.setattr(model.world.events, "predict", lambda events: (chance.copy(), np.ones(every), untried))
+        told = model.expand(model.roots())
+        assert (told.reward == 0).all(), "nothing of it is counted on"
+        return told.bonus
+
+    assert agent.hippocampus.world(0).events.worth > 0
+    assert (bonus(~never) >= bonus(never)).all() and bonus(~never).max() > 3 * bonus(never).min() > 0
+
+
 def test_a_line_to_something_known_is_followed_to_its_end(agent: cortex.Agent) -> None:
     """The value of a line that is known to pay is the discounted reward, its length the steps that it takes."""
     moments = lived(agent, 80, 4)
