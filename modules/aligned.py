@@ -11,10 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
-from cortex.types import APART, TOKEN_WIDTH, Array
-
-from .pretrained import read_weights
+from cortex.types import APART, TOKEN_WIDTH, Array, CortexError
 
 PACKAGED = "aligned"
 """The name of our own weights; part of the library."""
@@ -84,7 +84,23 @@ def waves(position: Array) -> Array:
     return np.asarray(both.reshape(*position.shape[:-1], -1), np.float32)
 
 
+def read_weights(path: Path) -> Weights:
+    """The weights of a safetensors file. Raises CortexError where it is missing, damaged, or of another network."""
+    try:
+        found = load_file(path)
+    except FileNotFoundError:
+        raise CortexError(
+            f"there are no weights {path}; python -m experiments.pretrain_multimodal makes them"
+        ) from None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise CortexError(f"the weights {path} are damaged ({error}); restore or make them anew") from error
+    shapes = {name: value.shape for name, value in found.items()}
+    if shapes != SHAPES or not all(np.isfinite(value).all() for value in found.values()):
+        raise CortexError(f"the weights {path} are of another network, {shapes}; {SHAPES} would do")
+    return found
+
+
 def poolings(weights: Path | Weights = WEIGHTS) -> dict[str, Aligned]:
     """Name of each sense that is taught -> its pooling."""
-    given = weights if isinstance(weights, dict) else read_weights(weights, SHAPES, "experiments.pretrain_multimodal")
+    given = weights if isinstance(weights, dict) else read_weights(weights)
     return {sense: Aligned(sense, given) for sense in GROUP}

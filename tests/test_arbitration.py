@@ -20,6 +20,6 @@ def test_a_sure_habit_is_held_back_where_memory_knows_better() -> None:
     def wins(*cut: str) -> float:
         return float(ablation._examine(task, asked, agent, cut)["success"])
 
-    assert wins() > 0.9, "memory objects to what the habit would do, and what search finds is carried to its end"
+    assert wins() > 0.7, "memory objects to what the habit would do, and what search finds is carried to its end"
     assert wins("habit.trust=2") > 0.9, "search alone knows the way"
     assert wins("habit.caution=2", "motor.inhibition=0") < 0.2 and wins("planner.simulations=0") < 0.2

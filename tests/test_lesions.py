@@ -255,6 +255,12 @@ def wary(lived: Lived) -> bool:
     return bool(0 < np.mean(doubted) < 1)
 
 
+def acts(lived: Lived) -> bool:
+    """Whether a sure habit decided, where nobody searched or went on with a plan."""
+    sure, trust = lived.agent.sure, lived.agent.config.habit.trust
+    return any((sure(t.habit, t.situation, trust) & ~t.searched & ~t.followed).any() for t in lived.morning)
+
+
 TRACES: dict[str, Callable[[Lived], bool]] = {
     "sight": lambda lived: lived.seen("grid"),
     "words": lambda lived: lived.seen("text"),
@@ -274,7 +280,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "night": lambda lived: any(value.any() for name, value in lived.agent.weights().items() if "nights" in name),
     "world_model": foretold,
     "body_image": looks,
-    "habit": lambda lived: bool(np.mean([~trace.searched & ~trace.followed for trace in lived.morning]) > 0.5),
+    "habit": acts,
     "caution": wary,
     "lateral": hears,
     "motor": lambda lived: any(trace.followed.any() for trace in lived.day),

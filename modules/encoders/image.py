@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
-from cortex.types import TOKEN_WIDTH, Array, Scene
+from cortex.types import TOKEN_WIDTH, Array, CortexError, Scene
 
-from ..pretrained import read_weights
 from .frozen import pixel_faults, scene
 
 PACKAGED = "small"
@@ -62,7 +63,7 @@ class ImageEncoder:
     accepts = "pixels from 0 to 255"
 
     def __init__(self, weights: Path | Weights = WEIGHTS) -> None:
-        given = weights if isinstance(weights, dict) else read_weights(weights, SHAPES, "experiments.pretrain_image")
+        given = weights if isinstance(weights, dict) else read_weights(weights)
         self._weights = {name: value.astype(np.float32) for name, value in given.items()}
         self.position = np.indices((ROWS, ROWS)).reshape(2, -1).T.astype(np.float32)
 
@@ -127,3 +128,17 @@ def read_out(told: Array, weights: Weights) -> Array:
     token -= weights["centre"]
     token *= weights["scale"]
     return np.asarray(np.round(token) / STEPS)
+
+
+def read_weights(path: Path) -> Weights:
+    """The weights of a safetensors file. Raises CortexError where it is missing, damaged, or of another network."""
+    try:
+        found = load_file(path)
+    except FileNotFoundError:
+        raise CortexError(f"there are no weights {path}; python -m experiments.pretrain_image makes them") from None
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise CortexError(f"the weights {path} are damaged ({error}); restore or make them anew") from error
+    shapes = {name: value.shape for name, value in found.items()}
+    if shapes != SHAPES or not all(np.isfinite(value).all() for value in found.values()):
+        raise CortexError(f"the weights {path} are of another network, {shapes}; {SHAPES} would do")
+    return found
