@@ -31,8 +31,17 @@ from experiments import common, lived  # noqa: E402
 
 FIRST = 70_000_000
 """Seed of the first of the day's games."""
-CLASSES = (1, 2, 3)
-"""Difficulties of a newborn's games, in turn."""
+LIFE = {
+    "source": {
+        "split": "train",
+        "difficulty": [1, 2, 3],
+        "noise": 0,
+        "view": "full",
+        "modalities": ["grid", "text", "body"],
+        "level": 1,
+    }
+}
+"""What games a newborn has, as a life tells it: of three difficulties, in turn."""
 SIDE = 1024
 """Rows and columns of the large product."""
 KINDS = {"convolutions": ("convolution",), "products": ("addmm", "aten::mm", "bmm", "matmul")}
@@ -92,11 +101,12 @@ def measure(folder: Path | None, options: Any) -> dict[str, Any]:
     from cortex.sleep import night
 
     torch.set_num_threads(1)
-    games = [game(number) for number in range(options.games)]
+    life = LIFE if folder is None else lived.events_of(folder)[0]
+    games = lived.games_like(life, FIRST, options.games)
     with tempfile.TemporaryDirectory() as passing:
         learner = newborn(games[0], options.set) if folder is None else grown(folder, Path(passing))
         for number, made in enumerate(games):
-            with closing(made(options.bodies)) as bodies:
+            with closing(made.make(options.bodies, "day")) as bodies:
                 learner.live(bodies, options.steps, number, lambda _: True)
         agent, watcher = learner.agent, Onlooker()
         given: Any = watcher
@@ -121,23 +131,12 @@ def measure(folder: Path | None, options: Any) -> dict[str, Any]:
     return {**row, "resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES}
 
 
-def game(number: int) -> Any:
-    """What makes bodies in a game of the day."""
-    import gymnasium
-
-    import cortex  # noqa: F401  registers the games
-
-    kind: dict[str, Any] = {"difficulty": CLASSES[number % len(CLASSES)], "layouts": "day"}
-    mode: Any = {"vectorization_mode": "vector_entry_point"}
-    return lambda bodies: gymnasium.make_vec("cortex/NovelGame-v0", bodies, game_seed=FIRST + number, **mode, **kind)
-
-
 def newborn(made: Any, settings: list[str]) -> Any:
     """One that never lived."""
     from experiments.agents import make
 
     told = dict(line.split("=", 1) for line in settings)
-    with closing(made(1)) as body:
+    with closing(made.make(1, "day")) as body:
         return make(body.single_observation_space, body.single_action_space, 0, **told)
 
 
