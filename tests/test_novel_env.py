@@ -23,6 +23,7 @@ from cortex.envs.novel_game.codes import DIRECTIONS, LEVELS, TONES
 from cortex.envs.novel_game.deck import LOSSES, WINS, Deck
 from cortex.envs.novel_game.difficulty import HARDEST, SETTINGS
 from cortex.envs.novel_game.spec import Setting
+from cortex.envs.novel_game.vector import NovelGames
 from cortex.types import CortexError
 
 ID = "cortex/NovelGame-v0"
@@ -448,7 +449,7 @@ def test_a_person_sees_the_grid_the_goal_and_what_happened() -> None:
 )
 def test_settings_that_cannot_be_are_refused_in_one_sentence(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(CortexError, match=words):
-        cortex.envs.novel_game.vector.NovelGames(**{"num_envs": 3, **settings})
+        NovelGames(**{"num_envs": 3, **settings})
 
 
 @pytest.mark.parametrize(
