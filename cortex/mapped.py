@@ -78,9 +78,8 @@ class MappedModel:
         self.size = place.cells.shape[1]
         cells = np.array(place.cells)
         here = np.arange(len(cells)), *(place.pose[:, :2] % self.size).T
-        hidden = (
-            cells[here] == UNSEEN
-        )  # by the agent itself, which may walk there, and learned what it did there unseen
+        # The agent itself hides the ground: it may be walked on, but what was done there was learned without seeing it.
+        hidden = cells[here] == UNSEEN
         cells[here] = np.where(hidden, self.world.footing, cells[here])
         self.cells, self.hidden = cells.reshape(len(cells), -1), np.where(hidden, here[1] * self.size + here[2], -1)
         self.counts = tally(self.cells, parts.codebook.size)
