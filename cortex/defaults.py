@@ -145,8 +145,9 @@ class Sleep:
     today: float = setting(3.0, "how many times as many of a situation of today as of an older one", least=0)
     need: float = setting(2.0, "how many times more of a situation that is said to come tomorrow; 0 = none", least=0)
     choice: float = setting(
-        1.0, "how far old lessons weigh by what is still to be learned of them; 0 = all alike", least=0, most=1
+        1.0, "how far lessons are drawn by what is still to be learned of them; 0 = by lot", least=0, most=1
     )
+    mirror: bool = setting(True, "learn of each mapped scene turned and mirrored too, where the body allows it")
     search: float = setting(1.0, "nodes for each, as a share of planner.simulations; 0 = none is searched", least=0)
     distil: float = setting(1.0, "share of the updates made of the habit; 0 = it learns nothing", least=0, most=1)
     dream: float = setting(0.5, "least share of those states that are dreamed up; 0 = no dreams", least=0, most=1)

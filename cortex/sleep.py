@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cortex import mirrors
 from cortex.defaults import Sleep as Settings
 from cortex.dream import dream, replay
 from cortex.mapped import FOCUS, focus_tokens
@@ -35,6 +36,8 @@ CHUNK = 512
 """Lessons about which the habit is asked at once."""
 DREAMS = 64
 """Most dreams that one remembered state is given."""
+TRIES = 4
+"""Most dreams for one that is to be learned from: in some games most of what can be dreamed up leads nowhere."""
 
 
 @dataclass
@@ -80,6 +83,8 @@ class Lessons:
     episode: Array  # [n] index of the episode
     t: Array  # [n] step in it
     dreamed: Array  # [n] bool, imagined from there on
+    situation: Array  # [n]
+    alike: Array  # [n, 8, A] of which action each is, in the scene turned or mirrored, what that is in it
 
 
 def night(
@@ -118,7 +123,8 @@ def night(
         if watcher is not None:
             watcher.chose(agent, episodes, lessons)
         with stage("distil"):
-            distil(agent, lessons, report, generator, progress, shuffled, None if watcher is None else watcher.drawn)
+            drawn = None if watcher is None else watcher.drawn
+            distil(agent, lessons, report, generator, progress, shuffled, drawn, tomorrow)
         with stage("guard"):
             report.agreement_after = agreement(agent, lessons)
             if report.agreement_after < report.agreement_before - settings.guard:
@@ -312,7 +318,11 @@ def search_again(
             part = latest = take(group, slice(at, at + ROOTS))
             taught, line = search_states(agent, part, settled)
             lessons.append(taught)
-            for number in range(int(generator.poisson(dreams))):
+            wanted = int(generator.poisson(dreams))
+            left = wanted * len(part.old)
+            for number in range(min(TRIES * wanted, DREAMS)):
+                if left <= 0:
+                    break
                 leads = (line >= 0).any(axis=1)
                 if number % 2 and leads.any():  # every other dream goes on from one from which search knew a way
                     rows = np.where(leads, np.arange(len(line)), generator.choice(np.flatnonzero(leads), len(line)))
@@ -325,6 +335,7 @@ def search_again(
                     latest = replace(part, state=state, probe=aside, dreamed=np.ones(len(part.old), bool))
                 taught, line = search_states(agent, latest, settled)
                 lessons.append(taught)
+                left -= int(taught.found.sum())
             if progress is not None:
                 done += len(part.old)
                 progress("re-search", done, total, {})
@@ -351,9 +362,17 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> tuple[Less
     nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
     plan, top = agent.consider(chosen.state, chosen.situation, nodes)
     value = np.clip(plan.value / max(1.0, top), 0, 1)
-    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed
-    lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where)
+    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed, chosen.situation
+    alike = alike_of(agent, chosen)
+    lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where, alike)
     return rehearsed(agent, lessons, chosen.situation) if settled else lessons, plan.actions
+
+
+def alike_of(agent: Agent, chosen: Remembered) -> Array:
+    """How the states may be seen turned or mirrored [n, 8, A], see `mirrors`; as they are where there is no map."""
+    if chosen.state.place is not None and agent.config.sleep.mirror:
+        return mirrors.of_scenes(chosen.state.scene, agent.imagination.motions(int(chosen.situation[0])))
+    return mirrors.none(len(chosen.old), agent.motor.actions)
 
 
 def rehearsed(agent: Agent, lessons: Lessons, situation: Array) -> Lessons:
@@ -381,15 +400,16 @@ def distil(
     progress: Progress | None,
     shuffled: bool,
     drawn: list[Array] | None = None,
+    tomorrow: Collection[int] = (),
 ) -> None:
-    """Clone what search found into the habit, each lesson by its `worth`. ``drawn`` is given the rows of each update,
-    among those that can be learned."""
+    """Clone what search found into the habit, most what it can learn and has not learned yet. ``drawn`` is given the
+    rows of each update, among those that can be learned."""
     rows, sleep = np.flatnonzero(lessons.found & ~lessons.probe), agent.config.sleep
     steps = round(sleep.distil * sleep.steps)
     if len(rows) == 0 or steps == 0:
         return
     learn = take(lessons, rows)
-    weight = worth(agent, learn)
+    choice = choice_of(agent, learn, tomorrow)
     if shuffled:
         order = generator.permutation(len(rows))
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
@@ -399,7 +419,8 @@ def distil(
         learn.scene,
         learn.targets,
         learn.value,
-        weight,
+        learn.alike,
+        choice,
         steps,
         sleep.batch,
         sleep.learning_rate,
@@ -413,12 +434,11 @@ def distil(
     report.updates += steps
 
 
-def worth(agent: Agent, lessons: Lessons) -> Array:
-    """How much each lesson [n] weighs: of old ones those most that the habit can learn and has not learned yet, p(1-p)
-    of the probability that it does what search would choose, as far as ``sleep.choice`` says."""
-    mass = (_priors(agent, lessons.scene) * lessons.best).sum(axis=1)
-    chosen = 1 - 0.7 * agent.config.sleep.choice * (1 - 4 * mass * (1 - mass))
-    return np.where(lessons.old, chosen, 1.0).astype(np.float32)
+def choice_of(agent: Agent, lessons: Lessons, tomorrow: Collection[int] = ()) -> habit.Choice:
+    """How lessons are drawn: by what the habit does in them, as far as ``sleep.choice`` says, and by what comes
+    ``tomorrow``."""
+    mass, sleep = (_priors(agent, lessons.scene) * lessons.best).sum(axis=1), agent.config.sleep
+    return habit.Choice(mass, lessons.situation, needed(sleep, lessons.situation, tomorrow), sleep.choice)
 
 
 def agreement(agent: Agent, lessons: Lessons) -> float:

@@ -39,6 +39,9 @@ MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3, "sound": 4, "image
 TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
 """Quarter turns as matrices, [4, P, P]."""
 
+SYMMETRIES = np.concatenate([TURN, TURN @ np.array([[1, 0], [0, -1]])])
+"""Quarter turns, and the same of what is mirrored, [8, P, P]; the first changes nothing."""
+
 Record = TypeVar("Record")
 
 

@@ -159,18 +159,20 @@ def profile(agent: Any, lessons: Any, updates: int) -> dict[str, float]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from cortex.modules import habit
-    from cortex.sleep import worth
+    from cortex.sleep import choice_of
     from cortex.types import take
 
     learn = take(lessons, np.flatnonzero(lessons.found & ~lessons.probe))
-    weight, sleep = worth(agent, learn), agent.config.sleep
+    sleep = agent.config.sleep
     moments: list[int] = []
     counter = FlopCounterMode(display=False)
     watched = profiler.profile(activities=[profiler.ProfilerActivity.CPU])
 
     def fit(steps: int, tell: Callable[[int, Any], None]) -> None:
-        given = (copy.deepcopy(agent.habit), learn.scene, learn.targets, learn.value, weight)
-        habit.fit(*given, steps, sleep.batch, sleep.learning_rate, np.random.default_rng(0), tell)
+        given = (learn.scene, learn.targets, learn.value, learn.alike, choice_of(agent, learn))
+        habit.fit(
+            copy.deepcopy(agent.habit), *given, steps, sleep.batch, sleep.learning_rate, np.random.default_rng(0), tell
+        )
 
     # What is done once for all updates is told of no update: a stretch begins when the first update is over.
     fit(updates + 1, lambda *_: moments.append(time.perf_counter_ns()))

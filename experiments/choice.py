@@ -63,10 +63,10 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
         chosen = sleep.choose(other, episodes, draw(1), tomorrow)
         return sleep.search_again(other, chosen, draw(2), None, tomorrow)
 
-    def taught(lessons: sleep.Lessons, steps: int, *lines: str) -> float:
+    def taught(lessons: sleep.Lessons, steps: int, *lines: str, tomorrow: tuple[int, ...] = ()) -> float:
         other = agent.lesioned(f"sleep.steps={steps}", *lines)
         began = time.process_time()
-        sleep.distil(other, lessons, sleep.Report(), draw(3), None, False)
+        sleep.distil(other, lessons, sleep.Report(), draw(3), None, False, tomorrow=tomorrow)
         return time.process_time() - began
 
     began = time.process_time()
@@ -98,7 +98,7 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
         for come, other in (pair, pair[::-1]):
             needed = lessons_of(tomorrow=(asked[come][0],))
             agent.restore(harmed)
-            spent = taught(needed, updates[0])
+            spent = taught(needed, updates[0], tomorrow=(asked[come][0],))
             back = known() / np.maximum(before, 1e-9)
             for name, number in (("needed", come), ("not needed", other)):
                 rows.append({"choice": name, "labels": "clean", "updates": updates[0], "back": float(back[number])})

@@ -81,8 +81,10 @@ def ask(arguments: Sequence[str], cell: Path, logs: Path) -> dict[str, Any]:
 
 
 def figure(value: Any) -> Any:
-    """A figure with an interval as text; anything else as it is."""
-    return "{value:.3f} ({low:.3f} to {high:.3f})".format(**value) if isinstance(value, dict) else value
+    """A figure as text, with its interval if it has one; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    return ("{value:.3f}" if value["low"] is None else "{value:.3f} ({low:.3f} to {high:.3f})").format(**value)
 
 
 def last_line(record: Mapping[str, Any]) -> None:

@@ -5,6 +5,10 @@ sleep nights of ``--updates`` updates, each number from the same evening. Rows t
 those of the reference, and, after each night, how much of what search can do the habit alone does in the new games,
 the hippocampus cleared. ``ratio`` is the first of the lived over that of the newborn, game by game (geometric mean).
 Whether nights still teach as much as the first one did (loss of plasticity, Dohare et al. 2024) stands in the same row.
+
+A newborn that lives a day of several games is one no more after the first of them. So ``--first`` further games are
+met as the first game of their day, each by another copy and another newborn: ``ratio_first``, in which a game that was
+not won counts with its whole budget.
 """
 
 from __future__ import annotations
@@ -21,27 +25,32 @@ from experiments import common, lived
 
 FIRST = 60_000_000
 """Seed of the first of the new games."""
+ALONE = 61_000_000
+"""Seed of the first of the games that are met as the first of a day."""
 EVENING = "evening"
-COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "updates", "habit")
+COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "ratio_first", "updates", "habit")
 
 
 def main() -> None:
     """Run the experiment."""
     line = lived.parser(__doc__, out="transfer.csv")
     line.add_argument("--games", type=int, default=4, help="new games of the day")
+    line.add_argument("--first", type=int, default=24, help="new games that are the first of their day")
     line.add_argument("--steps", type=int, default=500, help="actions of a game")
     line.add_argument("--exam", type=int, default=32, help="episodes of a game's exam")
     line.add_argument("--updates", type=int, nargs="+", default=[500, 1000, 2000], help="updates of the night")
     line.add_argument("--runs", type=Path, default=Path("runs/transfer"), help="folder of the logs")
     options = common.read(line)
     if options.quick:
-        options.games, options.steps, options.exam, options.updates = 1, 60, 2, [10, 20]
+        options.games, options.first, options.steps, options.exam, options.updates = 1, 1, 60, 2, [10, 20]
         options.runs = options.runs / "quick"
     found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
-        first = FIRST + int(lived.events_of(folder)[0]["seed"]) * options.games
-        call = f"further({str(folder)!r}, {first}, {options.games}, {options.steps}, {options.exam}, {options.updates})"
+        seed = int(lived.events_of(folder)[0]["seed"])
+        day = f"{FIRST + seed * options.games}, {options.games}"
+        alone = f"{ALONE + seed * options.first}, {options.first}"
+        call = f"further({str(folder)!r}, {day}, {alone}, {options.steps}, {options.exam}, {options.updates})"
         asked = ["-c", f"from experiments import transfer; transfer.{call}"]
         told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
         table += rows(folder.name, told)
@@ -50,39 +59,65 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
-def further(folder: str, first: int, games: int, steps: int, exam: int, updates: list[int]) -> None:
-    """A further day and its nights of the life in ``folder``, and of a newborn; print what came of them."""
-    tasks = lived.games_like(lived.events_of(Path(folder))[0], first, games)
-    told = {who: _day(Path(folder), who == "lived", tasks, steps, exam, updates) for who in ("lived", "newborn")}
-    common.last_line({"commit": common.commit(), "h": [task.h for task in tasks], **told})
+def further(
+    folder: str, seed: int, games: int, first: int, alone: int, steps: int, exam: int, updates: list[int]
+) -> None:
+    """A further day and its nights of the life in ``folder``, and of a newborn, and games that each is the first of a
+    day for them; print what came of them."""
+    life = lived.events_of(Path(folder))[0]
+    day, firsts = lived.games_like(life, seed, games), lived.games_like(life, first, alone)
+    told: dict[str, Any] = {}
+    for who in ("lived", "newborn"):
+        with tempfile.TemporaryDirectory() as passing:
+            morning = Path(passing, "morning")
+            copytree(max(Path(folder).glob("[0-9]*/learner")), morning)
+            met = [_first_win(_wake(morning, who == "lived"), task, steps, 0) for task in firsts]
+            common.progress(f"{Path(folder).name} {who}: {met}")
+            told[who] = _day(_wake(morning, who == "lived"), Path(passing, "evening"), day, steps, exam, updates)
+            told[who]["met_first"] = [won or steps for won in met]
+    common.last_line({"commit": common.commit(), "h": [task.h for task in day], **told})
 
 
-def _day(folder: Path, grown: bool, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
+def _wake(morning: Path, grown: bool) -> Any:
+    """The learner that is kept in ``morning``, or a newborn with its settings."""
     from cortex.agent import Agent
     from experiments.agents import Cortex
 
-    with tempfile.TemporaryDirectory() as passing:
-        copytree(max(folder.glob("[0-9]*/learner")), Path(passing, "morning"))
-        agent = Agent.load(Path(passing, "morning"))
-        learner = Cortex(agent.config, agent.observation_space, agent.space)
-        if grown:
-            learner.load(Path(passing, "morning"))
-        firsts = []
-        for number, task in enumerate(tasks):
-            played: list[Any] = []
-            with closing(task.make(1, "day")) as bodies:
-                learner.live(bodies, steps, number, played.append)
-            firsts.append(next((one.steps for one in played if one.success), None))
-        search = [_marks(learner, task, exam, False) for task in tasks]
-        learner.save(Path(passing, EVENING))
-        habits = {}
-        for number in updates:
-            copytree(Path(passing, EVENING), Path(passing, str(number)))
-            learner.agent = Agent.load(Path(passing, str(number))).lesioned(f"sleep.steps={number}")
-            learner.sleep(0)
-            learner.clear()
-            habits[str(number)] = [_marks(learner, task, exam, True) for task in tasks]
-            common.progress(f"{folder.name} {'lived' if grown else 'newborn'} {number}: {habits[str(number)]}")
+    agent = Agent.load(morning)
+    learner = Cortex(agent.config, agent.observation_space, agent.space)
+    if grown:
+        learner.load(morning)
+    return learner
+
+
+def _first_win(learner: Any, task: Any, steps: int, seed: int, on: bool = False) -> int | None:
+    """Actions to the first win of a game, None for none in ``steps``; ``on``: whether it is lived to the end then."""
+    played: list[Any] = []
+
+    def see(one: Any) -> bool:
+        played.append(one)
+        return on or not one.success
+
+    with closing(task.make(1, "day")) as bodies:
+        learner.live(bodies, steps, seed, see)
+    return next((one.steps for one in played if one.success), None)
+
+
+def _day(learner: Any, evening: Path, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
+    from cortex.agent import Agent
+
+    firsts = [_first_win(learner, task, steps, number, on=True) for number, task in enumerate(tasks)]
+    search = [_marks(learner, task, exam, False) for task in tasks]
+    learner.save(evening)
+    habits = {}
+    for number in updates:
+        night = evening.with_name(str(number))
+        copytree(evening, night)
+        learner.agent = Agent.load(night).lesioned(f"sleep.steps={number}")
+        learner.sleep(0)
+        learner.clear()
+        habits[str(number)] = [_marks(learner, task, exam, True) for task in tasks]
+        common.progress(f"{number} updates: {habits[str(number)]}")
     return {"first_wins": firsts, "search": search, "habit": habits}
 
 
@@ -101,6 +136,8 @@ def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
         mine, theirs = told[who]["first_wins"], told[other]["first_wins"]
         both = [(a, b) for a, b in zip(mine, theirs, strict=True) if a and b]
         over_h = [won / h for won, h in zip(mine, told["h"], strict=True) if won]
+        alone = zip(told[who]["met_first"], told[other]["met_first"], strict=True)
+        ratio_first = _geometric([a / b for a, b in alone]) if who == "lived" else None
         for updates, habit in told[who]["habit"].items():
             share = [mark / best for mark, best in zip(habit, told[who]["search"], strict=True) if best > 0]
             found.append(
@@ -111,6 +148,7 @@ def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
                     "won": len(over_h),
                     "first_win_over_h": _geometric(over_h),
                     "ratio": _geometric([a / b for a, b in both]) if who == "lived" else None,
+                    "ratio_first": ratio_first,
                     "updates": int(updates),
                     "habit": float(np.mean(share)) if share else None,
                 }
@@ -127,7 +165,7 @@ def over(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
         some = [row for row in table if (row["agent"], row["updates"]) == (who, updates)]
         mean = {"life": "mean", "agent": who, "updates": updates}
         mean |= {name: sum(row[name] for row in some) for name in ("games", "won")}
-        for name in ("first_win_over_h", "ratio", "habit"):
+        for name in ("first_win_over_h", "ratio", "ratio_first", "habit"):
             values = [float(row[name]) for row in some if row[name] is not None]
             if not values:
                 continue

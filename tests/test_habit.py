@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from cortex.modules.habit import HabitPolicy, fit, part
-from cortex.types import MODALITIES, Array, CortexError, Scene
+from cortex.modules.habit import Choice, HabitPolicy, fit, part
+from cortex.types import MODALITIES, SYMMETRIES, Array, CortexError, Scene
 
 VIEW = 7
 EMPTY, WALL, GOAL, DECOY, WORD = range(5)
@@ -69,11 +69,23 @@ def rooms(count: int, seed: int) -> tuple[Scene, Array, Array]:
     return scene, np.array(best), np.array(value, np.float32)
 
 
+def as_they_are(scenes: int) -> Array:
+    """Scenes that may not be seen turned or mirrored."""
+    alike = np.full((scenes, len(SYMMETRIES), 3), -1)
+    alike[:, 0] = np.arange(3)
+    return alike
+
+
 def learn(policy: HabitPolicy, scene: Scene, best: Array, value: Array, steps: int, **changes: Any) -> dict[str, float]:
     torch.set_num_threads(1)
     targets = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
     settings = {"batch": 128, "learning_rate": 3e-3, "generator": np.random.default_rng(5), **changes}
-    return fit(policy, scene, targets, value, np.ones(len(value)), steps=steps, **settings)
+    given = {"alike": as_they_are(len(value)), "choice": by_lot(len(value)), **settings}
+    return fit(policy, scene, targets, value, steps=steps, **given)
+
+
+def by_lot(scenes: int) -> Choice:
+    return Choice(np.zeros(scenes), np.zeros(scenes), np.ones(scenes), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -179,4 +191,35 @@ def test_what_cannot_be_learned_is_refused() -> None:
     with pytest.raises(CortexError, match=r"values in \[0, 1\]"):
         learn(HabitPolicy(3), scene, best, value + 1, steps=1)
     with pytest.raises(CortexError, match="sum to 1"):
-        fit(HabitPolicy(3), scene, best * 2.0, value, value, 1, 4, 1e-3, np.random.default_rng(0))
+        fit(HabitPolicy(3), scene, best * 2.0, value, as_they_are(4), by_lot(4), 1, 4, 1e-3, np.random.default_rng(0))
+
+
+def test_what_is_learned_of_scenes_is_known_of_their_mirror_images_where_these_may_be_seen() -> None:
+    """Rooms in which it is never best to turn left teach when it is: turning left there is turning right here."""
+    scene, best, value = rooms(3000, seed=0)
+    taught, asked = np.flatnonzero(~best[:, LEFT]), np.flatnonzero(best[:, LEFT] & ~best[:, RIGHT] & ~best[:, FORWARD])
+
+    def known(mirror: bool) -> float:
+        policy, alike = HabitPolicy(3, width=32, seed=0), as_they_are(len(taught))
+        if mirror:
+            alike[:, 4] = RIGHT, LEFT, FORWARD
+        learn(policy, part(scene, taught), best[taught], value[taught], steps=400, alike=alike)
+        does = policy(part(scene, asked)).prior.argmax(axis=1)
+        return float(best[asked, does].mean())
+
+    assert known(True) > 0.6 and known(False) < 0.1
+
+
+def test_lessons_are_drawn_that_can_be_learned_and_most_where_least_is_known() -> None:
+    mass = np.repeat([0.99, 0.5, 0.01, 0.9], 100)  # known, half learned, beyond it; another game that is better known
+    game, need = np.repeat([0, 0, 0, 1], 100), np.ones(400)
+    chosen = Choice(mass, game, need, 1.0)
+    known, half, beyond, other = chosen.chances().reshape(4, 100).sum(axis=1)
+    assert half > 2 * known and half > 2 * beyond and known + half + beyond > 3 * other > 0
+    rows = chosen.draw(4000, np.random.default_rng(0))
+    assert np.bincount(rows // 100, minlength=4)[1] / 4000 == pytest.approx(half, abs=0.05)
+    chosen.did(np.arange(100, 200), np.full(100, 0.99))
+    assert chosen.chances()[100:200].sum() < 0.6 * half, "what was learned gives way"
+    wanted = Choice(mass, game, np.where(game == 1, 3.0, 1.0), 1.0).chances()[300:].sum()
+    assert wanted / (1 - wanted) == pytest.approx(3 * other / (1 - other))
+    np.testing.assert_allclose(Choice(mass, game, need, 0.0).chances(), 1 / 400)

@@ -225,10 +225,11 @@ def foresees(lived: Lived) -> bool:
 
 
 def weighs(lived: Lived) -> bool:
-    """Whether what the habit knows by heart weighs less than what it can still learn."""
+    """Whether what the habit knows by heart is drawn less than what it can still learn."""
     if lived.lessons is None or not len(lived.lessons.old):
         return False
-    return bool(np.ptp(sleep.worth(lived.agent, replace(lived.lessons, old=~np.zeros_like(lived.lessons.old)))) > 0.1)
+    chances = sleep.choice_of(lived.agent, lived.lessons).chances()
+    return bool(np.ptp(chances) > 0.1 * chances.mean())
 
 
 def inhibited(lived: Lived) -> bool:

@@ -125,7 +125,9 @@ def test_a_further_day_is_held_against_a_newborns_game_by_game() -> None:
     told: dict[str, Any] = {"h": [10, 10, 5]}
     told["lived"] = {"first_wins": [10, None, 10], "search": [1.0, 0.8, 0.0], "habit": {"500": [0.5, 0.8, 0.3]}}
     told["newborn"] = {"first_wins": [40, 40, 5], "search": [1.0, 1.0, 1.0], "habit": {"500": [0.2, 0.2, 0.2]}}
+    told["lived"]["met_first"], told["newborn"]["met_first"] = [10, 20], [40, 20]
     lived, newborn = transfer.rows("one", told)
+    assert lived["ratio_first"] == pytest.approx(0.5) and newborn["ratio_first"] is None
     assert lived["won"] == 2 and lived["first_win_over_h"] == pytest.approx(2**0.5) and newborn["won"] == 3
     assert lived["ratio"] == pytest.approx((10 / 40 * 10 / 5) ** 0.5), "of the games that both have won"
     assert lived["habit"] == pytest.approx(0.75), "where search can do anything"
@@ -137,7 +139,7 @@ def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() 
     count = 400
     column: Any = np.arange(count)
     targets, found = np.eye(count, dtype=np.float32), np.arange(count) % 2 == 0
-    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 6)
+    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 8)
     given = choice._mislabelled(lessons, 0.25, np.random.default_rng(0))
     label = given.targets.argmax(axis=1)
     assert 0.08 < (label != column).mean() < 0.2, "half of what is drawn can be taught"

@@ -1,6 +1,7 @@
 """The fast system: what to do at a glance."""
 
+from .choice import Choice
 from .distil import fit
 from .policy import LISTS, HabitPolicy, part, places, tensors
 
-__all__ = ["LISTS", "HabitPolicy", "fit", "part", "places", "tensors"]
+__all__ = ["LISTS", "Choice", "HabitPolicy", "fit", "part", "places", "tensors"]

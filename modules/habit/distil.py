@@ -10,7 +10,8 @@ from torch import nn
 
 from cortex.types import Array, CortexError, Scene
 
-from .policy import LOSS_WEIGHTS, HabitPolicy, tensors
+from .choice import Choice
+from .policy import LOSS_WEIGHTS, HabitPolicy, tensors, turned
 
 WARM_UP = 0.05
 CLIP = 1.0
@@ -21,7 +22,8 @@ def fit(
     scenes: Scene,
     targets: Array,
     value: Array,
-    weight: Array,
+    alike: Array,
+    choice: Choice,
     steps: int,
     batch: int,
     learning_rate: float,
@@ -31,9 +33,11 @@ def fit(
 ) -> dict[str, float]:
     """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
 
-    AdamW, warm-up, cosine, clipped gradients; rows are drawn uniformly, ``weight`` [T] scales their losses.
-    ``progress(step, losses)`` is called after each step, ``drawn`` is given the rows of each. The confidence is silent
-    until `calibrate` is called again, since it was another network's. Equal for equal generators and thread counts.
+    AdamW, warm-up, cosine, clipped gradients; ``choice`` draws the rows and is told what the habit does in them. A row
+    is seen turned or mirrored by lot: ``alike`` [T, 8, A] says for each of `SYMMETRIES` of which action each one then
+    is what that was, -1 where the row must not be seen so. ``progress(step, losses)`` is called after each step,
+    ``drawn`` is given the rows of each. The confidence is silent until `calibrate` is called again, since it was
+    another network's. Equal for equal generators and thread counts.
     With no steps or no scenes nothing happens. Raises CortexError for values out of range and for targets that do not
     sum to 1.
     """
@@ -48,15 +52,20 @@ def fit(
     most = known[..., 0].sum(dim=1).int()
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     last: list[dict[str, float]] = []
-    goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value, weight)]
+    goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value)]
+    around = turned(policy.place.num_embeddings)
     for step in range(steps):
-        rows = generator.integers(0, scenes.bodies, batch)
-        index = torch.from_numpy(rows)
+        rows = choice.draw(batch, generator)
+        index, turn = torch.from_numpy(rows), generator.integers(0, len(around), batch)
+        turn = np.where(alike[rows, turn, 0] < 0, 0, turn)
+        was = torch.from_numpy(alike[rows, turn].astype(np.int64))
         if drawn is not None:
             drawn.append(rows)
         upto = max(1, int(most[index].max()))  # what no scene of the batch knows is not read
-        inputs = tokens[index, :upto], place[index, :upto], known[index, :upto]
-        losses = policy.losses(inputs, *(goal[index] for goal in goals))
+        there = around[torch.from_numpy(turn)[:, None], place[index, :upto]]
+        aims, worth = goals[0][index].gather(1, was), goals[1][index]
+        losses, does = policy.losses((tokens[index, :upto], there, known[index, :upto]), aims, worth)
+        choice.did(rows, does.numpy())
         total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
         optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
         optimiser.zero_grad()

@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cortex.types import COORDINATES, MODALITIES, TOKEN_WIDTH, Array, Habit, Scene
+from cortex.types import COORDINATES, MODALITIES, SYMMETRIES, TOKEN_WIDTH, Array, Habit, Scene
 
 from .lateral import Lateral
 
@@ -31,7 +31,7 @@ LISTS = 3
 """Senses told apart beside the grid, by the order of their numbers: vectors, symbols and words at least."""
 LOOKS = 32
 """Ways of pooling by place what stands in lists."""
-MAP = 16
+MAP = 32
 """Units of a place on the map."""
 ROUNDS = 6
 """Rounds of talk among neighbours: how far away a thing may be to be heard."""
@@ -47,10 +47,14 @@ def policy_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return -(targets * functional.log_softmax(logits, dim=-1)).sum(dim=-1)
 
 
+def chosen(targets: Tensor) -> Tensor:
+    """1 for each action that search would choose [B, A]: it gave it at least half of its largest weight."""
+    return (targets >= 0.5 * targets.amax(dim=-1, keepdim=True)).float()
+
+
 def best_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross-entropy [B] of "search would choose this" [B, A]: it gave at least half of its largest weight."""
-    chosen = (targets >= 0.5 * targets.amax(dim=-1, keepdim=True)).float()
-    return functional.binary_cross_entropy_with_logits(logits, chosen, reduction="none").mean(dim=-1)
+    """Binary cross-entropy [B] of "search would choose this" [B, A]."""
+    return functional.binary_cross_entropy_with_logits(logits, chosen(targets), reduction="none").mean(dim=-1)
 
 
 def value_loss(logit: Tensor, value: Tensor) -> Tensor:
@@ -156,9 +160,10 @@ class HabitPolicy(nn.Module):
         return Scene(tokens, scene.position, scene.modality, scene.mask)
 
     def losses(
-        self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor, weight: Tensor
-    ) -> dict[str, Tensor]:
-        """Each loss [B] times ``weight`` [B]; inputs: `tensors` of B scenes; targets [B, A], value [B] as for `fit`."""
+        self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Each loss [B], and the probability [B] of doing what search would choose; inputs: `tensors` of B scenes;
+        targets [B, A], value [B] as for `fit`."""
         policy, best, worth = self.forward(*inputs)
         each = {
             "policy": policy_loss(policy, targets),
@@ -166,7 +171,7 @@ class HabitPolicy(nn.Module):
             "value": value_loss(worth, value),
         }
         assert each.keys() == LOSS_WEIGHTS.keys()
-        return {name: weight * loss for name, loss in each.items()}
+        return each, (policy.detach().softmax(dim=-1) * chosen(targets)).sum(dim=-1)
 
     def calibrate(self, scene: Scene, best: Array) -> None:
         """Fit the confidence to how often the likeliest action is one of ``best`` [B, A] bool, in states held out.
@@ -251,6 +256,15 @@ def places(position: Array, modality: Array) -> Array:
     entry = np.clip(entry, 0, ENTRIES - 1).astype(np.int64)
     lists = GRID + (modality - (modality > grid)).astype(np.int64) * ENTRIES + entry
     return np.where(modality == grid, cell[..., 0] * SIDE + cell[..., 1], lists)
+
+
+def turned(count: int) -> Tensor:
+    """Where each of ``count`` places lies under each of `SYMMETRIES` [8, count]; entries of lists stay."""
+    cells = np.stack(np.divmod(np.arange(GRID), SIDE)) - REACH
+    there = np.tile(np.arange(count), (len(SYMMETRIES), 1))
+    row, column = np.moveaxis(SYMMETRIES @ cells + REACH, 1, 0)
+    there[:, :GRID] = row * SIDE + column
+    return torch.from_numpy(there)
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:

@@ -1,0 +1,55 @@
+"""Which lesson comes next: what can be learned and is not yet, most of it where least is known.
+
+Within a situation p(1-p) decides, p being the probability that the habit does what search would choose: what it does
+anyway teaches nothing, what it never does may be wrong. Among situations the share that is not known yet decides, and
+what is needed tomorrow (gain and need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so
+that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cortex.types import Array
+
+EVEN = 0.3
+"""Share of a lesson's chance that every lesson has, however well it is known."""
+LEAST = 0.1
+"""Least share of a situation that counts as not known."""
+REFRESH = 25
+"""Draws after which the chances follow what was learned."""
+
+
+class Choice:
+    """Draws from T lessons. ``mass`` [T]: the habit's probability of what search would choose; ``group`` [T]: their
+    situations; ``need`` [T]: how many times as much is learned of each; ``share``: how far all this counts, 0 = by lot.
+    """
+
+    def __init__(self, mass: Array, group: Array, need: Array, share: float) -> None:
+        self.mass, self.share, self.drawn = np.array(mass, np.float64), share, 0
+        _, self.group, self.size = np.unique(group, return_inverse=True, return_counts=True)
+        self.need = np.bincount(self.group, need) / self.size
+        self.rising = self._rising()
+
+    def draw(self, batch: int, generator: np.random.Generator) -> Array:
+        """The next lessons [batch], each by its chance, as often as it comes."""
+        if self.drawn % REFRESH == 0:
+            self.rising = self._rising()
+        self.drawn += 1
+        rows = np.searchsorted(self.rising, generator.random(batch), side="right")
+        return np.asarray(np.minimum(rows, len(self.mass) - 1))
+
+    def did(self, rows: Array, mass: Array) -> None:
+        """What the habit does in ``rows`` [n] now."""
+        self.mass[rows] = mass
+
+    def chances(self) -> Array:
+        """The chance [T] of each lesson to be drawn next."""
+        learnable = EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass)
+        known = np.bincount(self.group, self.mass) / self.size
+        of_group = self.need * np.maximum(LEAST, 1 - known) / np.bincount(self.group, learnable)
+        chosen = learnable * of_group[self.group]
+        return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
+
+    def _rising(self) -> Array:
+        return np.cumsum(self.chances()) if len(self.mass) else np.zeros(0)
