@@ -109,7 +109,7 @@ def life(name: str = "") -> Lived:
     lived.forgot = sleep.prune(agent, np.random.default_rng(0))["forgotten"]
     agent.hippocampus.day += 1
     agent.habit.calibration.copy_(torch.tensor([0.0, 9.0, 1.0]))  # sure of itself
-    lived.morning = live(agent, 500, 16)
+    lived.morning = live(agent, 500, 32)
     return lived
 
 
@@ -217,8 +217,10 @@ def foresees(lived: Lived) -> bool:
     episodes = sleep.settle(agent)
     situations = {episode.situation for episode in episodes}
     for come in situations if len(situations) > 1 else ():
-        chosen = [sleep.choose(agent, episodes, draw(0), tomorrow) for tomorrow in ((), (come,))]
-        share = [np.mean(np.concatenate([group.situation for group in groups]) == come) for groups in chosen]
+        share = []
+        for tomorrow in ((), (come,)):
+            drawn = [group for seed in range(10) for group in sleep.choose(agent, episodes, draw(seed), tomorrow)]
+            share.append(np.mean(np.concatenate([group.situation for group in drawn]) == come))
         if share[1] > share[0] + 0.05:
             return True
     return False
@@ -291,6 +293,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "choose": even,
     "need": foresees,
     "weighing": weighs,
+    "mirror": lambda lived: bool((lived.taught("alike").reshape(-1, 8, lived.agent.motor.actions)[:, 1:] >= 0).any()),
     "search_again": lambda lived: bool(lived.taught("found").any()),
     "distil": lambda lived: bool(lived.drawn),
     "dream": lambda lived: bool(lived.taught("dreamed").any()),
@@ -306,7 +309,18 @@ def traces(lived: Lived) -> set[str]:
 
 
 TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing"}
-SLEPT = TAUGHT | {"need", "night", "learn_world", "world_model", "learn_body", "body_image", "choose", "dream", "guard"}
+SLEPT = TAUGHT | {
+    "mirror",
+    "need",
+    "night",
+    "learn_world",
+    "world_model",
+    "learn_body",
+    "body_image",
+    "choose",
+    "dream",
+    "guard",
+}
 NEEDS: dict[str, set[str]] = {
     "sight": SLEPT | {"situation", "gist", "motor", "caution"},  # a map, and all that is done with it
     "numbers": {"motor"},  # what is held
@@ -322,17 +336,19 @@ NEEDS: dict[str, set[str]] = {
         "world_model",
         "choose",
         "dream",
+        "mirror",
         "need",
     },
     "salience": {"forgetting"},  # a lot knows no age
     "planner": TAUGHT | {"curiosity", "motor", "caution"},  # who never searched may have met nothing that pays
-    "context": TAUGHT | {"motor"},
+    "context": TAUGHT | {"mirror", "motor"},
     "night": SLEPT,
     "learn_world": {"world_model"},
     "learn_body": {"body_image"},
     "search_again": TAUGHT,
     "distil": TAUGHT,
-    "dream": {"choose"},  # so many lived states are asked for that all are chosen
+    # So many lived states are asked for that all are chosen; and what the body felt there does not turn with a scene.
+    "dream": {"choose", "mirror"},
     "prune": {"gist", "salience", "forgetting"},  # what of it stays, and what goes first
 }
 """Lesion -> what else may leave no trace without the part, since it lives on what the part gives."""
