@@ -9,12 +9,9 @@ rows have the means over lives. Lives of `novel_night` are kept in ``runs/novel_
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -56,33 +53,30 @@ def main() -> None:
 
 def told(folder: Path, exam: int, settings: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of the life kept in ``folder``."""
-    from cortex.agent import Agent
-    from experiments.agents import Cortex
-
     life, *events = lived.events_of(folder)
     games = lived.games_like(life, int(life["games"][0]["name"].split("-")[1]), lived.slept_on(events))
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as passing:
-        morning = Path(passing, "morning")
-        copytree(max(folder.glob("[0-9]*/learner")), morning)
-        whole = Agent.load(morning)
-        learner = Cortex(whole.config, whole.observation_space, whole.space)
-        learner.load(morning)
-        for arm, cut in ARMS.items():
-            learner.agent = whole.lesioned(*settings, *cut) if settings or cut else whole
-            began, marks, searched, steps = time.process_time(), [], 0.0, 0
-            for game in games:
-                with closing(game.make(8, "exam")) as bodies:
-                    played = learner.play(bodies, exam, 1_000, habit=False)
-                mean = float(np.mean([one.reward for one in played]))
-                marks.append((mean - game.floor) / (game.ceiling - game.floor))
-                searched += sum(one.searched * one.steps for one in played)
-                steps += sum(one.steps for one in played)
-            row = {"life": folder.name, "arm": arm, "games": len(games), "return": float(np.mean(marks))}
-            row["over_search"] = row["return"] / (rows[0]["return"] if rows else row["return"])
-            row |= {"without_search": 1 - searched / steps, "steps": steps}
-            rows.append({**row, "cpu_seconds": time.process_time() - began})
+    learner = lived.wake(folder)
+    whole = learner.agent
+    for arm, cut in ARMS.items():
+        learner.agent = whole.lesioned(*settings, *cut) if settings or cut else whole
+        began = time.process_time()
+        played = [lived.played(learner, game, exam, habit=False) for game in games]
+        spent = time.process_time() - began
+        marks = [lived.mark(game, episodes) for game, episodes in zip(games, played, strict=True)]
+        row = {"life": folder.name, "arm": arm, "games": len(games), "return": float(np.mean(marks))}
+        row["over_search"] = row["return"] / (rows[0]["return"] if rows else row["return"])
+        rows.append({**row, **decided([episode for episodes in played for episode in episodes]), "cpu_seconds": spent})
     return rows
+
+
+def decided(episodes: Sequence[Any]) -> dict[str, float]:
+    """How many decisions were made, and the share of them without search."""
+    steps = sum(episode.length for episode in episodes)
+    return {
+        "without_search": 1 - sum(episode.searched * episode.length for episode in episodes) / steps,
+        "steps": steps,
+    }
 
 
 def over(table: list[dict[str, Any]]) -> list[dict[str, Any]]:

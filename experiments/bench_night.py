@@ -16,13 +16,11 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  
 import copy  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
-import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections import defaultdict  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from contextlib import AbstractContextManager, ExitStack, closing  # noqa: E402
 from pathlib import Path  # noqa: E402
-from shutil import copytree  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -103,31 +101,30 @@ def measure(folder: Path | None, options: Any) -> dict[str, Any]:
     torch.set_num_threads(1)
     life = LIFE if folder is None else lived.events_of(folder)[0]
     games = lived.games_like(life, FIRST, options.games)
-    with tempfile.TemporaryDirectory() as passing:
-        learner = newborn(games[0], options.set) if folder is None else grown(folder, Path(passing))
-        for number, made in enumerate(games):
-            with closing(made.make(options.bodies, "day")) as bodies:
-                learner.live(bodies, options.steps, number, lambda _: True)
-        agent, watcher = learner.agent, Onlooker()
-        given: Any = watcher
-        wall, cpu = time.perf_counter(), time.process_time()
-        report = night(agent, np.random.default_rng(0), watcher=given)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        store = agent.hippocampus.store
-        known = {store.read(number).situation for number in store.episodes()}
-        row = {
-            "agent": "newborn" if folder is None else folder.name,
-            "situations": len(known),
-            "steps": options.games * options.steps,
-            "rows": store.steps,
-            "lessons": 0 if watcher.lessons is None else int(watcher.lessons.found.sum()),
-            "updates": report["updates"],
-            "wall_seconds": wall,
-            "cpu_seconds": cpu,
-            **{SPENT[stage]: seconds for stage, seconds in report["stages"].items()},
-        }
-        if watcher.lessons is not None:
-            row |= profile(agent, watcher.lessons, options.profiled)
+    learner = newborn(games[0], options.set) if folder is None else lived.wake(folder)
+    for number, made in enumerate(games):
+        with closing(made.make(options.bodies, "day")) as bodies:
+            learner.live(bodies, options.steps, number, lambda _: True)
+    agent, watcher = learner.agent, Onlooker()
+    given: Any = watcher
+    wall, cpu = time.perf_counter(), time.process_time()
+    report = night(agent, np.random.default_rng(0), watcher=given)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    store = agent.hippocampus.store
+    known = {store.read(number).situation for number in store.episodes()}
+    row = {
+        "agent": "newborn" if folder is None else folder.name,
+        "situations": len(known),
+        "steps": options.games * options.steps,
+        "rows": store.steps,
+        "lessons": 0 if watcher.lessons is None else int(watcher.lessons.found.sum()),
+        "updates": report["updates"],
+        "wall_seconds": wall,
+        "cpu_seconds": cpu,
+        **{SPENT[stage]: seconds for stage, seconds in report["stages"].items()},
+    }
+    if watcher.lessons is not None:
+        row |= profile(agent, watcher.lessons, options.profiled)
     return {**row, "resident_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES}
 
 
@@ -138,19 +135,6 @@ def newborn(made: Any, settings: list[str]) -> Any:
     told = dict(line.split("=", 1) for line in settings)
     with closing(made.make(1, "day")) as body:
         return make(body.single_observation_space, body.single_action_space, 0, **told)
-
-
-def grown(folder: Path, passing: Path) -> Any:
-    """A copy of the agent of a life, on the day after its last."""
-    from cortex.agent import Agent
-    from experiments.agents import Cortex
-
-    copytree(max(folder.glob("[0-9]*/learner")), passing / "morning")
-    agent = Agent.load(passing / "morning")
-    learner = Cortex(agent.config, agent.observation_space, agent.space)
-    learner.load(passing / "morning")
-    learner.agent.hippocampus.day += 1
-    return learner
 
 
 def profile(agent: Any, lessons: Any, updates: int) -> dict[str, float]:

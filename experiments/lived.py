@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,31 @@ def mean(values: Sequence[float]) -> dict[str, float]:
     """The mean over lives with its interval, which is the mean alone where there is one life."""
     low, high = interval(values) if len(values) > 1 else (values[0], values[0])
     return {"value": float(np.mean(values)), "low": low, "high": high}
+
+
+def wake(folder: Path, grown: bool = True) -> Any:
+    """The learner that the life in ``folder`` left on its last morning, or a newborn with its settings; in RAM."""
+    from cortex.agent import Agent
+    from experiments.agents import Cortex
+
+    morning = max(folder.glob("[0-9]*/learner"))
+    agent = Agent.load(morning)
+    learner = Cortex(agent.config, agent.observation_space, agent.space)
+    if grown:
+        learner.load(morning)
+    return learner
+
+
+def played(learner: Any, game: Any, exam: int, habit: bool) -> list[Any]:
+    """``exam`` episodes of a game on layouts that no day has, by the whole agent or by its weights alone."""
+    with closing(game.make(8, "exam")) as bodies:
+        return list(learner.play(bodies, exam, 1_000, habit=habit))
+
+
+def mark(game: Any, episodes: Sequence[Any]) -> float:
+    """The mean return of episodes, 0 for the best constant actions and 1 for the solver."""
+    mean = float(np.mean([episode.reward for episode in episodes]))
+    return (mean - game.floor) / (game.ceiling - game.floor)
 
 
 def games_like(life: dict[str, Any], first: int, count: int) -> list[Any]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ FIRST = 60_000_000
 """Seed of the first of the new games."""
 ALONE = 61_000_000
 """Seed of the first of the games that are met as the first of a day."""
-EVENING = "evening"
 COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "ratio_first", "updates", "habit")
 
 
@@ -68,29 +66,15 @@ def further(
     day, firsts = lived.games_like(life, seed, games), lived.games_like(life, first, alone)
     told: dict[str, Any] = {}
     for who in ("lived", "newborn"):
-        with tempfile.TemporaryDirectory() as passing:
-            morning = Path(passing, "morning")
-            copytree(max(Path(folder).glob("[0-9]*/learner")), morning)
-            met = [_first_win(_wake(morning, who == "lived"), task, steps, 0) for task in firsts]
-            common.progress(f"{Path(folder).name} {who}: {met}")
-            told[who] = _day(_wake(morning, who == "lived"), Path(passing, "evening"), day, steps, exam, updates)
-            told[who]["met_first"] = [won or steps for won in met]
-    common.last_line({"commit": common.commit(), "h": [task.h for task in day], **told})
+        grown = who == "lived"
+        met = [_first_win(lived.wake(Path(folder), grown), game, steps, 0) for game in firsts]
+        common.progress(f"{Path(folder).name} {who}: {met}")
+        told[who] = _day(lived.wake(Path(folder), grown), day, steps, exam, updates)
+        told[who]["met_first"] = [won or steps for won in met]
+    common.last_line({"commit": common.commit(), "h": [game.h for game in day], **told})
 
 
-def _wake(morning: Path, grown: bool) -> Any:
-    """The learner that is kept in ``morning``, or a newborn with its settings."""
-    from cortex.agent import Agent
-    from experiments.agents import Cortex
-
-    agent = Agent.load(morning)
-    learner = Cortex(agent.config, agent.observation_space, agent.space)
-    if grown:
-        learner.load(morning)
-    return learner
-
-
-def _first_win(learner: Any, task: Any, steps: int, seed: int, on: bool = False) -> int | None:
+def _first_win(learner: Any, game: Any, steps: int, seed: int, on: bool = False) -> int | None:
     """Actions to the first win of a game, None for none in ``steps``; ``on``: whether it is lived to the end then."""
     played: list[Any] = []
 
@@ -98,34 +82,26 @@ def _first_win(learner: Any, task: Any, steps: int, seed: int, on: bool = False)
         played.append(one)
         return on or not one.success
 
-    with closing(task.make(1, "day")) as bodies:
+    with closing(game.make(1, "day")) as bodies:
         learner.live(bodies, steps, seed, see)
     return next((one.steps for one in played if one.success), None)
 
 
-def _day(learner: Any, evening: Path, tasks: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
+def _day(learner: Any, games: list[Any], steps: int, exam: int, updates: list[int]) -> dict[str, Any]:
     from cortex.agent import Agent
 
-    firsts = [_first_win(learner, task, steps, number, on=True) for number, task in enumerate(tasks)]
-    search = [_marks(learner, task, exam, False) for task in tasks]
-    learner.save(evening)
+    firsts = [_first_win(learner, game, steps, number, on=True) for number, game in enumerate(games)]
+    search = [lived.mark(game, lived.played(learner, game, exam, habit=False)) for game in games]
     habits = {}
-    for number in updates:
-        night = evening.with_name(str(number))
-        copytree(evening, night)
-        learner.agent = Agent.load(night).lesioned(f"sleep.steps={number}")
-        learner.sleep(0)
-        learner.clear()
-        habits[str(number)] = [_marks(learner, task, exam, True) for task in tasks]
-        common.progress(f"{number} updates: {habits[str(number)]}")
+    with tempfile.TemporaryDirectory() as evening:
+        learner.save(Path(evening))
+        for number in updates:
+            learner.agent = Agent.load(evening).lesioned(f"sleep.steps={number}")
+            learner.sleep(0)
+            learner.clear()
+            habits[str(number)] = [lived.mark(game, lived.played(learner, game, exam, habit=True)) for game in games]
+            common.progress(f"{number} updates: {habits[str(number)]}")
     return {"first_wins": firsts, "search": search, "habit": habits}
-
-
-def _marks(learner: Any, task: Any, exam: int, habit: bool) -> float:
-    """Mean return of an exam, 0 for the best constant actions and 1 for the solver."""
-    with closing(task.make(8, "exam")) as bodies:
-        played = learner.play(bodies, exam, 1_000, habit=habit)
-    return float((np.mean([one.reward for one in played]) - task.floor) / (task.ceiling - task.floor))
 
 
 def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,9 +11,10 @@ import gymnasium
 import numpy as np
 import pytest
 
+from cortex.measure.protocol import Played
 from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import arbitration, calibrated, choice, common, consolidation, mornings, novel_night, transfer
+from experiments import arbitration, calibrated, choice, common, consolidation, dip, mornings, novel_night, transfer
 from experiments import lived as kept
 from experiments.agents import Cortex, make
 
@@ -135,6 +136,19 @@ def test_a_further_day_is_held_against_a_newborns_game_by_game() -> None:
     assert [row["agent"] for row in mean] == ["lived", "newborn"] and mean[0]["games"] == 6
 
 
+def test_each_decision_counts_once_whoever_made_it() -> None:
+    episodes = [Played(10, 10, 1.0, True, 1.0), Played(40, 30, 1.0, True, 0.0)]  # the second ended at action 40
+    assert arbitration.decided(episodes) == {"without_search": 0.75, "steps": 40}
+
+
+def test_a_dip_is_what_is_lost_at_the_worst_moment_of_a_night() -> None:
+    assert dip.dip([0.9, 0.7, 0.95]) == pytest.approx(0.2) and dip.dip([0.5, 0.6]) == 0
+    rows = [{"life": life, "updates": at, "games": 4, "old": at / 10, "new": 0.5} for life in "ab" for at in (0, 2)]
+    mean = dip.over([*rows, {"life": "a", "games": 4, "dip": 0.1}, {"life": "b", "games": 4, "dip": 0.3}])
+    assert [row.get("updates") for row in mean] == [0, 2, None] and mean[1]["games"] == 8
+    assert mean[1]["old"].startswith("0.200") and mean[2]["dip"].startswith("0.200")
+
+
 def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() -> None:
     count = 400
     column: Any = np.arange(count)
@@ -162,7 +176,7 @@ def test_as_many_lives_as_are_wanted_are_asked_further(tmp_path: Path, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", [transfer, choice, calibrated, arbitration])
+@pytest.mark.parametrize("experiment", [transfer, choice, calibrated, arbitration, dip])
 def test_lives_that_were_kept_are_asked_further(
     experiment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
