@@ -49,7 +49,8 @@ QUICK_SETTINGS = {
 COLUMNS = (
     *("agent", "seed", "day", "game", "name", "floor", "ceiling", "h", "tries", "wins", "won", "first_win", "auc"),
     *("area_random", "area_reference", "try_1", "try_3", "try_10", "try_30", "evening_whole", "evening_habit"),
-    *("morning_whole", "morning_habit", "last_whole", "last_habit", "forgetting", "bwt", "worst"),
+    *("morning_whole", "morning_habit", "last_whole", "last_habit", "forgetting"),
+    *("forgetting_by_chance", "bwt", "worst"),
     *("decisions", "searched"),
 )
 

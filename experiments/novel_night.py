@@ -27,7 +27,8 @@ room of all rows."""
 PER_DAY = 4
 ARMS = ("plain", "joint", "no night", "shuffled", "today", "by day", "withheld")
 FIGURES = (
-    *("consolidation_index", "habit_over_search", "acc", "learn", "forgetting", "bwt", "min_acc", "acc_over_joint"),
+    *("consolidation_index", "habit_over_search", "acc", "learn", "forgetting"),
+    *("forgetting_by_chance", "bwt", "min_acc", "acc_over_joint"),
     *("share_without_search", "first_win_over_h", "updates", "cpu_seconds", "bytes_memory", "bytes_weights"),
 )
 COLUMNS = ("arm", "days", "games", "seeds", *FIGURES, "withheld", "replayed")

@@ -17,7 +17,8 @@ from tests.test_protocol import ARMS, LENGTH, Keeper, lever
 
 KEYS = [
     *("first_win_over_h", "first_win_actions", "win_rate_by_try", "auc", "adaptation_share", "consolidation_index"),
-    *("acc", "learn", "acc_over_joint", "forgetting", "bwt", "min_acc", "habit_over_search", "share_without_search"),
+    *("acc", "learn", "acc_over_joint", "forgetting", "forgetting_by_chance", "bwt", "min_acc", "habit_over_search"),
+    "share_without_search",
     *("steps", "updates", "cpu_seconds", "bytes_memory", "bytes_weights", "games", "seeds"),
 ]
 STEPS = 80
@@ -168,6 +169,8 @@ def test_forgetting_by_hand() -> None:
     told = summary([events])
     assert [value(told[name]) for name in ("acc", "learn")] == pytest.approx([0.6, 0.5])
     assert [value(told[name]) for name in ("forgetting", "bwt", "min_acc")] == pytest.approx([0.3, 0.1, 0.2])
+    by_chance = [0.9 - 0.5, 0.6 - 0.9, 0.9 - 0.2, 0.9 - 0.6]  # each of the mornings as the last
+    assert value(told["forgetting_by_chance"]) == pytest.approx(np.mean(by_chance))
 
 
 def test_joint_training_is_the_measure_of_acc() -> None:

@@ -39,7 +39,8 @@ def games(events: Sequence[Event]) -> list[Row]:
     ``auc``: mean over the budget of the success of the episode that ended last, 0 before the first. ``try_k``: whether
     try k was won; a try that the budget did not reach takes the mean of the last up to 5 that were made, 0 without
     any. ``evening_*`` and ``morning_*``: scores P on the game's own day, ``last_*`` on the last morning, of the whole
-    agent and of the habit; ``forgetting``, ``bwt`` and ``worst`` are those of the habit, see ``summary``.
+    agent and of the habit; ``forgetting``, what of it is chance, ``bwt`` and ``worst`` are those of the habit, see
+    ``summary``.
     """
     life = _life(events)
     facts, last = {fact["game"]: fact for fact in life["games"]}, _last_morning(events)
@@ -80,6 +81,8 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
       trained on all games at once.
     * ``forgetting``: best R[i, j] of a morning before the last, less R[last, j]; ``bwt``: R[last, j] - R[j, j]; means
       over the games of earlier days (Chaudhry et al. 2018, section 3; Lopez-Paz and Ranzato 2017, section 2).
+      ``forgetting_by_chance``: what forgetting would be if any of the mornings might as well have been the last. The
+      best of many exams of few episodes is partly luck, so that it is more than 0 for one who forgets nothing.
     * ``min_acc``: mean over the games of earlier days of the worst R[i, j] after the day on which j was learned: de
       Lange et al. 2023, section 4, who look after every update where this looks every morning.
     * ``share_without_search``: of the decisions in the last exam of the whole agent, or of the waking without exams.
@@ -108,6 +111,7 @@ def summary(lives: Sequence[Sequence[Event]], joint: float | None = None) -> dic
         "learn": over(_middle, "morning_habit"),
         "acc_over_joint": by_joint,
         "forgetting": over(_mean, "forgetting"),
+        "forgetting_by_chance": over(_mean, "forgetting_by_chance"),
         "bwt": over(_mean, "bwt"),
         "min_acc": over(_mean, "worst"),
         "habit_over_search": over(_ratio_of_means, "morning_habit", "evening_whole"),
@@ -168,12 +172,13 @@ def _waking(episodes: Sequence[Event], budget: int) -> Row:
     }
 
 
-def _kept(mornings: Sequence[float]) -> Row:
+def _kept(mornings: list[float]) -> Row:
     """What became of a game's score from its own morning to the last one; None for a game of the last day."""
     if len(mornings) < 2:
-        return {"forgetting": None, "bwt": None, "worst": None}
-    last = mornings[-1]
-    return {"forgetting": max(mornings[:-1]) - last, "bwt": last - mornings[0], "worst": min(mornings[1:])}
+        return {"forgetting": None, "forgetting_by_chance": None, "bwt": None, "worst": None}
+    last, lost = mornings[-1], [max(mornings[:i] + mornings[i + 1 :]) - mark for i, mark in enumerate(mornings)]
+    told = {"forgetting": lost[-1], "forgetting_by_chance": float(np.mean(lost))}
+    return {**told, "bwt": last - mornings[0], "worst": min(mornings[1:])}
 
 
 def _figure(rows: Sequence[Sequence[Row]], columns: Sequence[str], statistic: Statistic) -> Figure | None:
