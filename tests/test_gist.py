@@ -71,6 +71,19 @@ def test_what_the_world_does_is_known_as_before_when_its_rows_are_given_up(lived
     assert known(other) == after, "given up again, nothing is lost and nothing counted twice"
 
 
+def test_the_body_is_known_as_before_whichever_episode_is_left(lived: cortex.Agent) -> None:
+    """A few steps in which something else moved as the agent did are no reason to take that for it."""
+    other = face.lesioned(lived, apart=True)
+    memory, numbers = other.hippocampus, other.hippocampus.store.episodes()
+    schema = memory.worlds[0].motions
+    assert schema is not None and schema.resolved
+    memory.keep_gists({})
+    for number in numbers:
+        memory.own_body.recollect([memory.store.read(number)])
+        left = memory.worlds[0].motions
+        assert left is not None and (left.selves == schema.selves).all() and (left.go == schema.go).all()
+
+
 def test_without_a_gist_it_is_forgotten_with_the_rows(lived: cortex.Agent) -> None:
     other = face.lesioned(lived, "gist", apart=True)
     before = known(other)

@@ -162,7 +162,7 @@ class Body:
         for other in self.worlds[:situation]:
             usual += 0 if other.steps is None else other.steps
         found = None if self.turning else self.guises.fit(before, after, action, usual, held)
-        found = found if self.turning else fuller(found, self.earlier.get(situation))
+        found = found if self.turning else fuller(found, self.earlier.get(situation), before, DUE[-1])
         known, world.motions = world.motions, found
         world.steps = None if found is None else self.guises.steps(found, before, after, action)
         return (None if known is None else known.version) != (None if found is None else found.version)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cortex.types import UNSEEN, Motions
+from cortex.types import UNSEEN, Array, Motions
 
 
 def told(motions: Motions) -> dict[str, Any]:
@@ -27,8 +27,12 @@ def heard(values: dict[str, Any]) -> Motions:
     return Motions(**{**values, **arrays})
 
 
-def fuller(found: Motions | None, earlier: Motions | None) -> Motions | None:
-    """The ``earlier`` schema, which came of more rows, unless the one that was ``found`` knows other guises."""
+def fuller(found: Motions | None, earlier: Motions | None, views: Array, enough: int) -> Motions | None:
+    """The ``earlier`` schema, which came of more rows, unless the one that was ``found`` in ``views`` [T, n] of cells
+    knows other guises. Fewer than ``enough`` views are believed in that only where the earlier one does not see itself
+    once in each: of a few rows anything that moved may be taken for the agent."""
     if found is None or earlier is None:
         return found or earlier
-    return earlier if np.isin(found.selves, [*earlier.selves.tolist(), UNSEEN]).all() else found
+    guises = earlier.selves[earlier.selves != UNSEEN]
+    sees_itself = len(views) < enough and (np.isin(views, guises).sum(axis=1) == 1).all()
+    return earlier if sees_itself or np.isin(found.selves, [*guises.tolist(), UNSEEN]).all() else found
