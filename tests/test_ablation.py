@@ -138,7 +138,7 @@ def test_each_life_is_asked_for_and_scored_between_chance_and_optimum(
 def test_a_life_loses_what_was_cut() -> None:
     """Food is found again by a grown agent, and by one whose memory is cleared only by chance; and a night that another
     one slept leaves the agent as it was."""
-    task = asdict(replace(BATTERY["Foraging"], settings=("sleep.steps=1", "sleep.world_model_steps=1")))
+    task = asdict(replace(BATTERY["Foraging"], settings=("sleep.steps=40", "sleep.world_model_steps=40")))
     shared = {"task": task, "seed": 0, "days": 1, "exam": 24, "settings": []}
     cut = {"hippocampus": "hippocampus.capacity=0"}
     told = live({**shared, "later": {"evening": cut, "night": cut, "morning": {}}})
