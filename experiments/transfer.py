@@ -3,7 +3,8 @@
 Of each agent of ``--lives`` a copy and a newborn with its settings live a further day of ``--games`` new games, then
 sleep nights of ``--updates`` updates, each number from the same evening. Rows tell the actions to the first win over
 those of the reference, and, after each night, how much of what search can do the habit alone does in the new games,
-the hippocampus cleared. ``ratio`` is the first of the lived over that of the newborn, game by game (geometric mean).
+the hippocampus cleared (mean over mean). ``ratio`` is the first of the lived over that of the newborn, game by game
+(geometric mean).
 Whether nights still teach as much as the first one did (loss of plasticity, Dohare et al. 2024) stands in the same row.
 
 A newborn that lives a day of several games is one no more after the first of them. So ``--first`` further games are
@@ -115,7 +116,7 @@ def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
         alone = zip(told[who]["met_first"], told[other]["met_first"], strict=True)
         ratio_first = _geometric([a / b for a, b in alone]) if who == "lived" else None
         for updates, habit in told[who]["habit"].items():
-            share = [mark / best for mark, best in zip(habit, told[who]["search"], strict=True) if best > 0]
+            searched = float(np.mean(told[who]["search"]))
             found.append(
                 {
                     "life": life,
@@ -126,7 +127,7 @@ def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
                     "ratio": _geometric([a / b for a, b in both]) if who == "lived" else None,
                     "ratio_first": ratio_first,
                     "updates": int(updates),
-                    "habit": float(np.mean(share)) if share else None,
+                    "habit": float(np.mean(habit)) / searched if searched > 0 else None,
                 }
             )
     return found
