@@ -29,12 +29,12 @@ class Choice:
         self.mass, self.share, self.drawn = np.array(mass, np.float64), share, 0
         _, self.group, self.size = np.unique(group, return_inverse=True, return_counts=True)
         self.need = np.bincount(self.group, need) / self.size
-        self.rising = self._rising()
+        self.rising = np.zeros(0)  # the chances, summed up, as they were when last looked at
 
     def draw(self, batch: int, generator: np.random.Generator) -> Array:
         """The next lessons [batch], each by its chance, as often as it comes."""
         if self.drawn % REFRESH == 0:
-            self.rising = self._rising()
+            self.rising = np.cumsum(self.chances())
         self.drawn += 1
         rows = np.searchsorted(self.rising, generator.random(batch), side="right")
         return np.asarray(np.minimum(rows, len(self.mass) - 1))
@@ -50,6 +50,3 @@ class Choice:
         of_group = self.need * np.maximum(LEAST, 1 - known) / np.bincount(self.group, learnable)
         chosen = learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
-
-    def _rising(self) -> Array:
-        return np.cumsum(self.chances()) if len(self.mass) else np.zeros(0)
