@@ -306,6 +306,22 @@ def test_games_of_like_walls_and_floors_are_told_apart_by_their_things() -> None
         assert pruned.recognise(latent, views[7][None]).tolist() == [game]
 
 
+def test_walls_and_floors_that_explain_more_than_all_do_not_outweigh_other_things() -> None:
+    situations, latent = Situations(2, whole), unit([1, 0])
+
+    def room(wall: int, floor: int, things: range) -> Array:
+        return np.array([9] * floor + [59] * wall + list(things))
+
+    for wall in (17, 18):
+        situations.learn(0, latent[0], room(wall, 24, range(160, 168)))
+    for game in range(1, 4):  # nothing ever differs in which things are there
+        for _ in range(4):
+            situations.learn(game, latent[0], np.array([100 * game] * 41 + list(range(100 * game + 1, 100 * game + 9))))
+    other = room(24, 22, range(66, 69))
+    assert situations.recognise(latent, other[None]).tolist() == [4]
+    assert situations.recognise(latent, room(24, 22, range(160, 168))[None]).tolist() == [0]
+
+
 def test_what_is_unseen_is_no_part_of_a_palette() -> None:
     situations, latent = Situations(2, whole), unit([1, 0])
     cells = np.array([[1] * 12 + [2] * 6 + [3, 4] + [UNSEEN] * 20, [UNSEEN] * 18 + [1] * 14 + [2] * 6 + [3, 4]])

@@ -69,8 +69,8 @@ class Situations:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
             likeness = latent @ means.T / np.maximum(np.linalg.norm(latent, axis=1, keepdims=True), 1e-9)
             least, doubt = LIKENESS, 0.0
-        if doubtful is not None:
-            likeness = likeness - doubt * doubtful
+        if doubtful is not None:  # a palette that explains more than all does not outweigh what speaks against it
+            likeness = np.where(doubtful, np.minimum(likeness, 1.0) - doubt, likeness)
         likeness[~(cells.any(axis=1) if cells.shape[1] else latent.any(axis=1))] = 1.0  # nothing says otherwise
         best = likeness.argmax(axis=1)
         known = (likeness[np.arange(len(latent)), best] >= least) | (new > self.most)
