@@ -131,10 +131,10 @@ class Agent:
         else the present scene."""
         if state.place is None and len(self.context.grid):
             cells = state.codes[:, self.context.grid]
-            own, chance = self.body_image(self.codebook.decode(cells), cells != UNSEEN)
+            own, chance, facing = self.body_image(self.codebook.decode(cells), cells != UNSEEN)
             found = (own >= 0) & (chance >= self.config.body_image.trust)
             if found.any():
-                around = self.context.centred(state.codes, own, int(self.body_image.held))
+                around = self.context.centred(state.codes, own, facing, int(self.body_image.held))
                 return around if found.all() else either(found, around, state.scene)
         return state.scene
 

@@ -215,8 +215,8 @@ def learn_world(
 
 
 def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator: np.random.Generator) -> None:
-    """Teach the cortex which of the things in view it was, in views that never turn: there it looks otherwise in each
-    world. Of each world it learns as much as of any other, as far as ``sleep.balance`` says."""
+    """Teach the cortex which of the things in view it was and which way it faced, in views that never turn: there it
+    looks otherwise in each world. Of each world it learns as much as of any other, as far as ``sleep.balance`` says."""
     body, sleep = agent.hippocampus.own_body, agent.config.sleep
     total = sum(len(e.action) for e in episodes)
     rows: list[tuple[Array, ...]] = []
@@ -226,9 +226,11 @@ def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator:
             picked = np.flatnonzero(generator.random(len(episode.codes)) * total < sleep.states)
             view = body.volatility.steady(episode.codes[picked])[:, agent.context.grid]
             own = motions.where(view, agent.context.view)
-            rows.append((view[own >= 0], own[own >= 0], np.full((own >= 0).sum(), episode.situation)))
+            view, own = view[own >= 0], own[own >= 0]
+            looks = (np.tile(of_guise, (len(own), 1)) for of_guise in (motions.selves, motions.faces))
+            rows.append((view, own, *looks, np.full(len(own), episode.situation)))
     if rows:
-        view, own, situation = (np.concatenate(column) for column in zip(*rows, strict=True))
+        view, own, selves, faces, situation = (np.concatenate(column) for column in zip(*rows, strict=True))
         of_situation = np.bincount(situation)[situation]
         even, by_lot = 1 / of_situation / len(np.unique(situation)), 1 / len(own)
         losses = body_image.fit(
@@ -236,6 +238,8 @@ def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator:
             view,
             agent.codebook,
             own,
+            selves,
+            faces,
             sleep.balance * even + (1 - sleep.balance) * by_lot,
             body.held,
             sleep.body_steps,

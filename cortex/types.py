@@ -39,6 +39,9 @@ MODALITIES = {"vector": 0, "symbol": 1, "grid": 2, "text": 3, "sound": 4, "image
 TURN = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
 """Quarter turns as matrices, [4, P, P]."""
 
+FACING = TURN @ np.array([-1, 0])
+"""The cells beside one's own [4, P]: one of them it faces."""
+
 SYMMETRIES = np.concatenate([TURN, TURN @ np.array([[1, 0], [0, -1]])])
 """Quarter turns, and the same of what is mirrored, [8, P, P]; the first changes nothing."""
 
@@ -177,6 +180,12 @@ class Motions:
         own = (position == self.own).all(axis=1) if self.along else np.isin(view, self.selves[self.selves != UNSEEN])
         shown = np.broadcast_to(own, view.shape)
         return np.where(shown.any(axis=1), shown.argmax(axis=1), -1)
+
+    @property
+    def faces(self) -> Array:
+        """Which of `FACING` the agent does [4], by heading; -1 where that is not known."""
+        alike = (self.facing[:, None] == FACING).all(axis=-1)
+        return np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
 
     @property
     def frame(self) -> int:

@@ -16,7 +16,9 @@ import numpy as np
 from numba import njit
 
 from cortex.types import (
+    FACING,
     MODALITIES,
+    TOKEN_WIDTH,
     TURN,
     UNSEEN,
     Array,
@@ -45,6 +47,8 @@ TURNS = 20.0
 """Log odds that a turn happens: nothing stands in its way, and a room may look alike on all sides."""
 PASSED = 256
 """Most actions of an episode of which is known where they led."""
+GAZE = np.full((1, TOKEN_WIDTH), TOKEN_WIDTH**-0.5, np.float32)
+"""The token that stands where the agent looks, in a view that does not turn with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +232,10 @@ class Context:
         none = np.zeros((len(codes), PASSED), np.int64)
         return Place(cells, pose, front_of(pose, motions, self.size), carried, mission, none)
 
-    def centred(self, codes: Array, own: Array, held: int) -> Scene:
+    def centred(self, codes: Array, own: Array, facing: Array, held: int) -> Scene:
         """What is around an agent that a view shows at its grid token ``own`` [B], and what its other senses say; as
-        `surroundings`, of the present view alone. ``held``: the token that shows what the agent holds, -1 for none."""
+        `surroundings`, of the present view alone. ``facing`` [B]: which of `FACING` it does, -1 where that is unknown.
+        ``held``: the token that shows what the agent holds, -1 for none."""
         bodies, size = np.arange(len(codes)), self.size
         cells = np.zeros((len(codes), size, size), np.int32)
         at = self.view % size
@@ -238,7 +243,8 @@ class Context:
         pose = np.column_stack([self.view[own], np.zeros(len(codes), np.int64)])
         cells[bodies, pose[:, 0] % size, pose[:, 1] % size] = UNSEEN
         carried = np.zeros(len(codes), np.int64) if held < 0 else codes[:, held]
-        return self._surroundings(cells, pose, self.around[:1], carried, codes)
+        gaze = np.where((facing >= 0)[:, None], FACING[facing], 0)
+        return self._surroundings(cells, pose, self.around[:1], carried, codes, gaze)
 
     def _note(self, carry: Carry, place: Place, stood: Array, fresh: Array) -> tuple[Carry, Place]:
         """The last action led here from where the agent ``stood`` [B, 3], and the episode goes on."""
@@ -261,10 +267,17 @@ class Context:
 
     def surroundings(self, place: Place, codes: Array, motions: Motions) -> Scene:
         """What is around the agent, nearest first, in its own frame, and what its other senses say."""
-        window = self.around[:1] if motions.shown else self.around[place.pose[:, 2]]
-        return self._surroundings(place.cells, place.pose, window, place.carried, codes)
+        heading = place.pose[:, 2]
+        window, gaze = self.around[heading], np.zeros((len(codes), 2), np.int64)
+        if motions.shown:  # the view stays as it is, and where the agent looks has to be told
+            window, gaze = self.around[:1], motions.facing[heading]
+        return self._surroundings(place.cells, place.pose, window, place.carried, codes, gaze)
 
-    def _surroundings(self, cells: Array, pose: Array, window: Array, carried: Array, codes: Array) -> Scene:
+    def _surroundings(
+        self, cells: Array, pose: Array, window: Array, carried: Array, codes: Array, gaze: Array
+    ) -> Scene:
+        """``window`` [B or 1, n, P] around ``pose`` [B, 3], and the cell at ``gaze`` [B, P] is marked, if not the own
+        one."""
         bodies = np.arange(len(codes))[:, None]
         at = (pose[:, None, :2] + window) % self.size
         around = cells[bodies, at[..., 0], at[..., 1]]
@@ -272,11 +285,13 @@ class Context:
         order = np.argsort(around == UNSEEN, axis=1, kind="stable")[:, : self.tokens]
         around = around[bodies, order]
         both = np.concatenate([around, codes[:, self.rest]], axis=1)
-        grid = np.full(order.shape, MODALITIES["grid"], np.int8)
+        grid = np.full((len(codes), order.shape[1] + 1), MODALITIES["grid"], np.int8)
         rest = spread(self.layout.modality[self.rest], len(codes))
         beside = spread(self.layout.position[self.rest], len(codes))
-        position = np.concatenate([self.window[order], beside], axis=1).astype(np.float32)
-        return Scene(self.codebook.decode(both), position, np.concatenate([grid, rest], axis=1), both != UNSEEN)
+        tokens = np.concatenate([spread(GAZE, len(codes)), self.codebook.decode(both)], axis=1)
+        position = np.concatenate([gaze[:, None], self.window[order], beside], axis=1).astype(np.float32)
+        known = np.column_stack([gaze.any(axis=1), both != UNSEEN])
+        return Scene(tokens, position, np.concatenate([grid, rest], axis=1), known)
 
 
 @njit(cache=True)
