@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cortex.agent import Agent
+from cortex.curriculum import Lessons
 from cortex.frames import Frames
 from cortex.look import shorts
 from cortex.record import Record
-from cortex.sleep import Lessons
 from cortex.types import Array, Episode, take
 
 EXAMPLES = 24

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cortex import mirrors
-from cortex.defaults import Sleep as Settings
-from cortex.dream import dream, replay
+from cortex.curriculum import Lessons, Progress, agreement, choose, needed, search_again
 from cortex.mapped import FOCUS, focus_tokens
 from cortex.modules import body_image, habit, world_model
 from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.reliance import ask, reliance
 from cortex.replay import fold, moments, relearn
-from cortex.types import MODALITIES, Array, Episode, Scene, State, join, take
+from cortex.types import MODALITIES, Array, Episode, State, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
     from cortex.record_night import NightWatcher
 
-Progress = Callable[[str, int, int, dict[str, float]], None]
-
-ROOTS = 256
-"""States searched side by side."""
 TRANSITIONS = 20_000
 """Most steps from which the world model learns in one night."""
-CHUNK = 512
-"""Lessons about which the habit is asked at once."""
-DREAMS = 64
-"""Most dreams that one remembered state is given."""
-TRIES = 4
-"""Most dreams for one that is to be learned from: in some games most of what can be dreamed up leads nowhere."""
 
 
 @dataclass
@@ -53,38 +41,6 @@ class Report:
     rolled_back: bool = False
     losses: dict[str, float] = field(default_factory=dict)
     stages: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """States chosen from memory."""
-
-    state: State  # n bodies
-    situation: Array  # [n]
-    old: Array  # [n] bool, lived before today
-    probe: Array  # [n] bool, kept aside to judge the night
-    episode: Array  # [n] index of the episode
-    t: Array  # [n] step in it
-    dreamed: Array  # [n] bool, imagined from there on
-
-
-@dataclass(frozen=True, slots=True)
-class Lessons:
-    """States and what search says of them."""
-
-    scene: Scene  # [n, N, E]
-    targets: Array  # [n, A] improved policy
-    best: Array  # [n, A] bool
-    value: Array  # [n] in [0, 1]
-    found: Array  # [n] bool, search found a line to something that pays or lies beyond the seen: it can be taught
-    known: Array  # [n] bool, the line leads to something that memory knows to pay
-    old: Array  # [n] bool, lived before today
-    probe: Array  # [n] bool, kept aside to judge the night
-    episode: Array  # [n] index of the episode
-    t: Array  # [n] step in it
-    dreamed: Array  # [n] bool, imagined from there on
-    situation: Array  # [n]
-    alike: Array  # [n, 8, A] of which action each is, in the scene turned or mirrored, what that is in it
 
 
 def night(
@@ -266,136 +222,6 @@ def transitions(
     return focus_tokens(agent.codebook, codes, words), focus_tokens(agent.codebook, codes_after, words), moved > 0, seen
 
 
-def choose(
-    agent: Agent, episodes: list[Episode], generator: np.random.Generator, tomorrow: Collection[int] = ()
-) -> list[Remembered]:
-    """States to search again, those of one situation together: as many of each situation as far as ``sleep.balance``
-    says, ``sleep.today`` times as many of those of today, and more of those that ``tomorrow`` brings. Whole episodes
-    are kept for the probe, of situations that have enough of them."""
-    settings = agent.config.sleep
-    wanted = max(1, round(settings.states * (1 - settings.dream)))
-    today = np.array([e.day == agent.hippocampus.day for e in episodes], bool)
-    situation = np.array([e.situation for e in episodes])
-    steps = np.array([len(e.action) for e in episodes], np.float64)
-    chance = np.zeros(len(episodes))
-    for part, share in ((today, settings.today), (~today, 1.0)):
-        for group in np.unique(situation[part]):
-            rows = part & (situation == group)
-            chance[rows] = share / steps[rows].sum()  # of each step
-    chance /= max(1e-9, (chance * steps).sum())
-    chance = settings.balance * chance + (1 - settings.balance) / max(1.0, steps.sum())
-    chance *= needed(settings, situation, tomorrow)
-    chance *= wanted / max(1e-9, (chance * steps).sum())
-    _, group_of, times = np.unique(situation, return_inverse=True, return_counts=True)
-    aside = (times[group_of] * settings.probe >= 1) & (generator.random(len(episodes)) < settings.probe)
-    chosen = []
-    for m in moments(agent, episodes):
-        picked = np.flatnonzero(generator.random(len(m.rows)) < chance[m.rows])
-        if len(picked):
-            rows = m.rows[picked]
-            where = rows, np.full(len(rows), m.t), np.zeros(len(rows), bool)
-            chosen.append(Remembered(take(m.before, picked), m.situation[picked], ~today[rows], aside[rows], *where))
-    # Where some situations have a map, those without one are left out: habits are learned of scenes of one kind.
-    mapped = [part for part in chosen if part.state.place is not None] or chosen
-    groups = np.unique([part.situation[0] for part in mapped])
-    return [join([part for part in mapped if part.situation[0] == group]) for group in groups]
-
-
-def needed(settings: Settings, situation: Array, tomorrow: Collection[int]) -> Array:
-    """How many times as much is learned of each situation [n] for what is said of ``tomorrow``."""
-    return np.asarray(1 + settings.need * np.isin(situation, list(tomorrow)))
-
-
-def search_again(
-    agent: Agent,
-    chosen: Sequence[Remembered],
-    generator: np.random.Generator,
-    progress: Progress | None,
-    tomorrow: Collection[int] = (),
-) -> Lessons:
-    """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night.
-    Where no episode of a situation is kept for the probe, dreams are, by lot: none goes without being learned."""
-    lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
-    for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen, tomorrow), strict=True):
-        settled, by_lot = bool(group.old.all()), not group.probe.any()
-        for at in range(0, len(group.old), ROOTS):
-            part = latest = take(group, slice(at, at + ROOTS))
-            taught, line = search_states(agent, part, settled)
-            lessons.append(taught)
-            wanted = int(generator.poisson(dreams))
-            left = wanted * len(part.old)
-            for number in range(min(TRIES * wanted, DREAMS)):
-                if left <= 0:
-                    break
-                leads = (line >= 0).any(axis=1)
-                if number % 2 and leads.any():  # every other dream goes on from one from which search knew a way
-                    rows = np.where(leads, np.arange(len(line)), generator.choice(np.flatnonzero(leads), len(line)))
-                    latest = take(latest, rows)
-                    state = replay(agent, latest.state, latest.situation, line[rows], generator)
-                    latest = replace(latest, state=state)
-                else:
-                    state = dream(agent, part.state, part.situation, generator)
-                    aside = generator.random(len(part.old)) < agent.config.sleep.probe if by_lot else part.probe
-                    latest = replace(part, state=state, probe=aside, dreamed=np.ones(len(part.old), bool))
-                taught, line = search_states(agent, latest, settled)
-                lessons.append(taught)
-                left -= int(taught.found.sum())
-            if progress is not None:
-                done += len(part.old)
-                progress("re-search", done, total, {})
-    return join(lessons)
-
-
-def dreams_of(settings: Settings, chosen: Sequence[Remembered], tomorrow: Collection[int] = ()) -> Array:
-    """How many dreams each state of a situation is given [situations]: so many that of each situation as much is
-    learned, ``sleep.today`` times as much of those of today, and more of those that ``tomorrow`` brings, however little
-    of a situation is remembered."""
-    steps = np.array([len(group.old) for group in chosen])
-    share = np.array([1.0 if group.old.all() else settings.today for group in chosen])
-    need = needed(settings, np.array([group.situation[0] for group in chosen]), tomorrow)
-    share *= need
-    fit_to_dream = np.array([group.state.place is not None for group in chosen])
-    balanced, by_lot = settings.states * share / share.sum() / steps, settings.states * need / (need * steps).sum()
-    wanted = settings.balance * balanced + (1 - settings.balance) * by_lot - 1
-    return np.where(fit_to_dream & (settings.dream > 0), np.clip(wanted, 0, DREAMS), 0.0)
-
-
-def search_states(agent: Agent, chosen: Remembered, settled: bool) -> tuple[Lessons, Array]:
-    """What search says, and where it is ``settled``, in a situation that was not lived in today, the habit itself; and
-    the lines [n, L] that search found best."""
-    nodes = round(agent.config.sleep.search * max(1, agent.config.planner.simulations))
-    plan, top = agent.consider(chosen.state, chosen.situation, nodes)
-    value = np.clip(plan.value / max(1.0, top), 0, 1)
-    where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed, chosen.situation
-    alike = alike_of(agent, chosen)
-    lessons = Lessons(chosen.state.scene, plan.weights, plan.best, value, plan.steps > 0, plan.known, *where, alike)
-    return rehearsed(agent, lessons, chosen.situation) if settled else lessons, plan.actions
-
-
-def alike_of(agent: Agent, chosen: Remembered) -> Array:
-    """How the states may be seen turned or mirrored [n, 8, A], see `mirrors`; as they are where there is no map."""
-    if chosen.state.place is not None and agent.config.sleep.mirror:
-        return mirrors.of_scenes(chosen.state.scene, agent.imagination.motions(int(chosen.situation[0])))
-    return mirrors.none(len(chosen.old), agent.motor.actions)
-
-
-def rehearsed(agent: Agent, lessons: Lessons, situation: Array) -> Lessons:
-    """The lessons of situations of which too little may be left to search in: where search finds nothing, or can be
-    relied on less than the habit is confident, what the cortex is sure of teaches itself (pseudo-rehearsal, Robins
-    1995; learning without forgetting, Li & Hoiem 2016)."""
-    habit = agent.habit(lessons.scene)
-    poorer = (habit.confidence > agent.hippocampus.reliance(situation)) | ~lessons.found
-    sure = poorer & agent.sure(habit, situation, agent.config.sleep.sure)
-    likely = habit.prior >= 0.5 * habit.prior.max(axis=1, keepdims=True)
-    return replace(
-        lessons,
-        targets=np.where(sure[:, None], habit.prior, lessons.targets),
-        best=np.where(sure[:, None], likely, lessons.best),
-        value=np.where(sure, habit.value, lessons.value),
-        found=sure | lessons.found,
-    )
-
-
 def distil(
     agent: Agent,
     lessons: Lessons,
@@ -441,24 +267,8 @@ def distil(
 def choice_of(agent: Agent, lessons: Lessons, tomorrow: Collection[int] = ()) -> habit.Choice:
     """How lessons are drawn: by what the habit does in them, as far as ``sleep.choice`` says, and by what comes
     ``tomorrow``."""
-    mass, sleep = (_priors(agent, lessons.scene) * lessons.best).sum(axis=1), agent.config.sleep
+    mass, sleep = (lessons.prior * lessons.best).sum(axis=1), agent.config.sleep
     return habit.Choice(mass, lessons.situation, needed(sleep, lessons.situation, tomorrow), sleep.choice)
-
-
-def agreement(agent: Agent, lessons: Lessons) -> float:
-    """Share of the probe's states in which the habit's likeliest action is one that search would choose."""
-    aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
-    if len(aside.value) == 0:
-        return 0.0
-    if not agent.habit.nights:
-        return float((aside.best.mean(axis=1)).mean())
-    return float(aside.best[np.arange(len(aside.value)), _priors(agent, aside.scene).argmax(axis=1)].mean())
-
-
-def _priors(agent: Agent, scene: Scene) -> Array:
-    """What the habit says [n, A] of many scenes, some at a time."""
-    parts = np.array_split(np.arange(scene.bodies), scene.bodies // CHUNK + 1)
-    return np.concatenate([agent.habit(habit.part(scene, rows)).prior for rows in parts])
 
 
 def _stages(report: Report) -> Callable[[str], Any]:

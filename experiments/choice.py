@@ -51,21 +51,22 @@ def main() -> None:
 
 def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float) -> None:
     """Let the life in ``folder`` forget, and learn again in each way; print what came of it."""
-    from cortex import sleep
+    from cortex import curriculum, sleep
     from cortex.agent import Agent
 
     agent = Agent.load(max(Path(folder).glob("[0-9]*/learner"))).lesioned(f"sleep.states={states}", "sleep.sure=2")
     episodes = sleep.settle(agent)
     draw = np.random.default_rng
 
-    def lessons_of(*lines: str, tomorrow: tuple[int, ...] = ()) -> sleep.Lessons:
+    def lessons_of(*lines: str, tomorrow: tuple[int, ...] = ()) -> curriculum.Lessons:
         other = agent.lesioned(*lines) if lines else agent
-        chosen = sleep.choose(other, episodes, draw(1), tomorrow)
-        return sleep.search_again(other, chosen, draw(2), None, tomorrow)
+        chosen = curriculum.choose(other, episodes, draw(1), tomorrow)
+        return curriculum.search_again(other, chosen, draw(2), None, tomorrow)
 
-    def taught(lessons: sleep.Lessons, steps: int, *lines: str, tomorrow: tuple[int, ...] = ()) -> float:
+    def taught(lessons: curriculum.Lessons, steps: int, *lines: str, tomorrow: tuple[int, ...] = ()) -> float:
         other = agent.lesioned(f"sleep.steps={steps}", *lines)
         began = time.process_time()
+        lessons = replace(lessons, prior=curriculum.priors(other, lessons.scene))  # it was another that made them
         sleep.distil(other, lessons, sleep.Report(), draw(3), None, False, tomorrow=tomorrow)
         return time.process_time() - began
 
@@ -78,7 +79,7 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
     asked = [(game, part) for game, part in found if part is not None]
 
     def known() -> Any:
-        return np.array([sleep.agreement(agent, part) for _, part in asked])
+        return np.array([curriculum.agreement(agent, part) for _, part in asked])
 
     before = known()
     last = situation[chosen.episode] == games[-1]

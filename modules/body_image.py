@@ -23,8 +23,8 @@ NOWHERE = -1
 
 
 class BodyImage(nn.Module):
-    """Grid tokens -> the one that shows the agent, and the way it looks; ``cells`` tokens a scene, ``width`` units each,
-    first weights of ``seed``."""
+    """Grid tokens -> the one that shows the agent, and the way it looks; ``cells`` tokens a scene, ``width`` units
+    each, first weights of ``seed``."""
 
     nights: Tensor
     held: Tensor

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import cortex
+from cortex.curriculum import DREAMS, Remembered, dreams_of, search_states
 from cortex.day import live_day
 from cortex.defaults import Sleep
 from cortex.dream import dream, rearranged, replay
 from cortex.replay import moments
-from cortex.sleep import DREAMS, Remembered, dreams_of, search_states
 from cortex.types import Habit, Place, Plan, Scene, State, take
 
 

@@ -45,6 +45,18 @@ def test_what_is_not_known_hands_nothing_on() -> None:
     assert heard(7, 5) and not heard(7, 5, gap=3)
 
 
+def test_what_stands_in_the_corner_of_the_map_is_heard_whatever_else_is_not_known() -> None:
+    lateral = Lateral(WIDTH, 16, 4, torch.Generator().manual_seed(0))
+    at = torch.tensor([[-1, 0, 3]])  # the corner, the agent, and something that is not known
+    told = []
+    with torch.inference_mode():
+        for thing in (1.0, 3.0):
+            tokens = torch.ones(1, 3, WIDTH)
+            tokens[0, 0] = torch.linspace(-thing, thing, WIDTH)
+            told.append(lateral(tokens, at, at, torch.tensor([[True, True, False]])))
+    assert not torch.equal(*told)
+
+
 def test_no_body_hears_another_however_large_its_map_is() -> None:
     generator = torch.Generator().manual_seed(1)
     lateral = Lateral(WIDTH, 16, 4, generator)

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from cortex import keep, sleep
+from cortex import curriculum, keep, sleep
 from cortex.agent import Agent, Trace
 from cortex.arbitration import foreseen
 from cortex.build import build
+from cortex.curriculum import Lessons
 from cortex.day import living
 from cortex.envs.make import make_vector
 from cortex.imagination import WholeModel
 from cortex.lesions import LESIONS
 from cortex.modules import planner
 from cortex.modules.hippocampus.interactions import Interactions
-from cortex.sleep import Lessons
 from cortex.store import Rows
 from cortex.types import MODALITIES, Array, Habit
 
@@ -203,9 +203,11 @@ def hears(lived: Lived) -> bool:
 def rehearses(lived: Lived) -> bool:
     """Whether by night the habit teaches itself what it is sure of, in games that were not met that day."""
     agent = lived.agent
-    chosen = sleep.choose(agent, sleep.settle(agent), np.random.default_rng(0))
+    chosen = curriculum.choose(agent, sleep.settle(agent), np.random.default_rng(0))
     for part in chosen:
-        searched, settled = (sleep.search_states(agent, part, is_settled)[0].targets for is_settled in (False, True))
+        searched, settled = (
+            curriculum.search_states(agent, part, is_settled)[0].targets for is_settled in (False, True)
+        )
         if not np.array_equal(searched, settled):
             return True
     return False
@@ -219,7 +221,7 @@ def foresees(lived: Lived) -> bool:
     for come in situations if len(situations) > 1 else ():
         share = []
         for tomorrow in ((), (come,)):
-            drawn = [group for seed in range(10) for group in sleep.choose(agent, episodes, draw(seed), tomorrow)]
+            drawn = [group for seed in range(10) for group in curriculum.choose(agent, episodes, draw(seed), tomorrow)]
             share.append(np.mean(np.concatenate([group.situation for group in drawn]) == come))
         if share[1] > share[0] + 0.05:
             return True
@@ -230,7 +232,8 @@ def weighs(lived: Lived) -> bool:
     """Whether what the habit knows by heart is drawn less than what it can still learn."""
     if lived.lessons is None or not len(lived.lessons.old):
         return False
-    chances = sleep.choice_of(lived.agent, lived.lessons).chances()
+    known = replace(lived.lessons, prior=curriculum.priors(lived.agent, lived.lessons.scene))
+    chances = sleep.choice_of(lived.agent, known).chances()
     return bool(np.ptp(chances) > 0.1 * chances.mean())
 
 

@@ -11,8 +11,8 @@ import gymnasium
 import numpy as np
 import pytest
 
+from cortex.curriculum import Lessons
 from cortex.measure.protocol import Played
-from cortex.sleep import Lessons
 from cortex.types import Array, CortexError, Habit, Scene
 from experiments import arbitration, calibrated, choice, common, consolidation, dip, mornings, novel_night, transfer
 from experiments import lived as kept
@@ -153,7 +153,7 @@ def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() 
     count = 400
     column: Any = np.arange(count)
     targets, found = np.eye(count, dtype=np.float32), np.arange(count) % 2 == 0
-    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 8)
+    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 9)
     given = choice._mislabelled(lessons, 0.25, np.random.default_rng(0))
     label = given.targets.argmax(axis=1)
     assert 0.08 < (label != column).mean() < 0.2, "half of what is drawn can be taught"

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import cortex
+from cortex.curriculum import choose, search_again
 from cortex.day import living
 from cortex.measure import examine
-from cortex.sleep import choose, night, prune, search_again, settle
+from cortex.sleep import night, prune, settle
 
 DAY = ("life.held_out=0", "life.bodies=4", "life.steps=100000", "planner.simulations=256", "habit.trust=2")
 NIGHT = ("sleep.steps=400", "sleep.states=1200", "sleep.batch=64", "sleep.world_model_steps=100", "habit.width=32")

@@ -118,7 +118,7 @@ def run(
     clear_between_games: bool = False,
     nights: bool = True,
     bodies: int = 1,
-    exam_bodies: int = 8,
+    exam_bodies: int = 32,
     probe: Probe | None = None,
     about: Mapping[str, Any] | None = None,
     on_event: Callable[[Event], object] | None = None,

@@ -51,8 +51,8 @@ class Lateral(nn.Module):
         seen = entering.new_zeros(len(tokens), side * side, self.width).scatter_add(1, flat, entering)
         seen = seen.view(len(tokens), side, side, self.width).permute(0, 3, 1, 2)
         # What is not known says nothing, however much of it the maps of other bodies make room for.
-        there = known.new_zeros(len(tokens), side * side).scatter(1, flat[..., 0], known).view(-1, 1, side, side)
-        seen = seen.masked_fill(~there, SILENCE)
+        times = entering.new_zeros(len(tokens), side * side).scatter_add(1, flat[..., 0], known.to(entering.dtype))
+        seen = seen.masked_fill((times == 0).view(-1, 1, side, side), SILENCE)
         said = functional.relu(seen)
         for _ in range(self.rounds):
             said = self.talk(said).add_(seen).relu_()

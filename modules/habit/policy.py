@@ -112,9 +112,11 @@ class HabitPolicy(nn.Module):
         if on_map.any():
             row, column = place // SIDE - REACH, place % SIDE - REACH
             units = units + self.near(self.lateral(meant, row, column, on_map & (mask[..., 0] > 0)))
-        if not on_map.all():
-            look = self.look((place - GRID).clamp(min=0)) * ~on_map[..., None]
-            units = units + self.beside(rearrange(look.transpose(1, 2) @ meant / root[..., None], "b l w -> b (l w)"))
+        if not on_map.all():  # what stands in lists comes first
+            listed = slice(int((~on_map).sum(dim=1).max()))
+            look = self.look((place[:, listed] - GRID).clamp(min=0)) * ~on_map[:, listed, None]
+            told = look.transpose(1, 2) @ meant[:, listed] / root[..., None]
+            units = units + self.beside(rearrange(told, "b l w -> b (l w)"))
         return functional.gelu(units)
 
     def __call__(self, scene: Scene, asked: Array | None = None) -> Habit:
@@ -228,13 +230,14 @@ def part(scene: Scene, rows: Array) -> Scene:
 def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     """What the network reads: tokens [B, n, E], places [B, n], mask [B, n, 1], n the most that any body knows.
 
-    The order of tokens means nothing to the network: what a body knows comes first, and what none knows is cut off.
+    What a body knows comes first, of that what stands in lists, and what none knows is cut off; other orders of tokens
+    mean the same to the network.
     """
     most = max(1, int(scene.mask.sum(axis=1).max(initial=0)))
     known, place = scene.mask, places(scene.position, scene.modality)
-    tokens = scene.tokens
-    if not known.all():
-        first = np.argsort(~known, axis=1, kind="stable")[:, :most]
+    tokens, on_map = scene.tokens, place < GRID
+    if not known.all() or on_map.any():
+        first = np.argsort(np.where(known, on_map, 2), axis=1, kind="stable")[:, :most]
         rows = np.arange(len(first))[:, None]
         tokens, place, known = tokens[rows, first], place[rows, first], known[rows, first]
     return (
