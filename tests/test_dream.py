@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 import cortex
-from cortex.curriculum import DREAMS, Remembered, dreams_of, search_states
+from cortex import curriculum
+from cortex.curriculum import DREAMS, Remembered, dreams_of, search_again, search_states
 from cortex.day import live_day
 from cortex.defaults import Sleep
 from cortex.dream import dream, rearranged, replay
 from cortex.replay import moments
-from cortex.types import Habit, Place, Plan, Scene, State, take
+from cortex.types import Array, Habit, Place, Plan, Scene, State, take
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,24 @@ def test_what_is_little_remembered_is_dreamed_of_more() -> None:
     assert more[2] / more[0] == pytest.approx((1 + settings.need) / settings.today) and more[0] == more[1]
     assert not dreams_of(Sleep(states=1600, dream=0.0), chosen).any()
     assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()
+
+
+def test_of_few_states_as_much_is_dreamed_in_few_searches(
+    keeper: cortex.Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = replace(keeper, config=replace(keeper.config, sleep=replace(keeper.config.sleep, states=200)))
+    states, zero = take(remembered(agent), slice(4)), np.zeros(4, np.int64)
+    chosen = Remembered(states, zero, zero > 0, zero > 0, zero, zero, zero > 0)
+    searched = []
+
+    def counted(agent: cortex.Agent, part: Remembered, settled: bool) -> tuple[curriculum.Lessons, Array]:
+        searched.append(len(part.old))
+        return search_states(agent, part, settled)
+
+    monkeypatch.setattr(curriculum, "search_states", counted)
+    lessons = search_again(agent, [chosen], np.random.default_rng(0), None)
+    assert 150 <= lessons.found.sum() <= 250 and lessons.dreamed.sum() == len(lessons.old) - 4
+    assert len(searched) <= 8 and max(searched) <= curriculum.ROOTS
 
 
 class Sure:
