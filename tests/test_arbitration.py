@@ -15,7 +15,7 @@ from cortex.measure.battery import BATTERY
 def test_a_sure_habit_is_held_back_where_memory_knows_better() -> None:
     """A room in which it always went straight to the goal, and the barrier that was never there."""
     task = replace(BATTERY["Detour"], exam={"part": "exam", "slack": 2})
-    lives = [{"task": asdict(task), "seed": seed, "days": 1, "exam": 24, "settings": []} for seed in range(3)]
+    lives = [{"task": asdict(task), "seed": seed, "days": 1, "exam": 24, "settings": []} for seed in range(5)]
     agents = [list(ablation._days(task, asked))[-1][1] for asked in lives]  # the next morning
 
     def wins(*cut: str) -> float:

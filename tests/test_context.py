@@ -54,7 +54,7 @@ def test_the_surroundings_show_the_true_cells_around_the_agent_in_its_own_frame(
     context = memory(walk)
     for t, moment in enumerate(follow(walk, context, motions, 60)):
         scene = moment.state.scene
-        assert scene.tokens.shape[1] == context.tokens
+        assert scene.tokens.shape[1] == 1 + context.tokens, "the first stands for where the agent looks"
         if t % 10:
             continue
         for body in range(4):
