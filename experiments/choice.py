@@ -20,8 +20,6 @@ import numpy as np
 from experiments import common, lived
 
 BY_LOT = ("sleep.balance=0", "sleep.choice=0")
-PAIRS = 2
-"""Pairs of games of a life of which one is needed."""
 COLUMNS = ("life", "choice", "labels", "updates", "back", "cpu_seconds")
 
 
@@ -32,6 +30,7 @@ def main() -> None:
     line.add_argument("--states", type=int, default=12_000, help="states that are searched again")
     line.add_argument("--harm", type=int, default=1000, help="updates with one game alone")
     line.add_argument("--wrong", type=float, default=0.25, help="share of wrong labels")
+    line.add_argument("--pairs", type=int, default=2, help="pairs of games of a life of which one is needed")
     line.add_argument("--runs", type=Path, default=Path("runs/choice"), help="folder of the logs")
     options = common.read(line)
     if options.quick:
@@ -40,7 +39,8 @@ def main() -> None:
     found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
-        call = f"repeat({str(folder)!r}, {options.updates}, {options.states}, {options.harm}, {options.wrong})"
+        given = str(folder), options.updates, options.states, options.harm, options.wrong, options.pairs
+        call = f"repeat({', '.join(map(repr, given))})"
         asked = ["-c", f"from experiments import choice; choice.{call}"]
         told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
         table += [{"life": folder.name, **row} for row in told["rows"]]
@@ -49,7 +49,7 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
-def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float) -> None:
+def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float, pairs: int) -> None:
     """Let the life in ``folder`` forget, and learn again in each way; print what came of it."""
     from cortex import curriculum, sleep
     from cortex.agent import Agent
@@ -94,8 +94,8 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
                 spent = searched + taught(given, steps, *lines)
                 rows.append(_row(name, labels, steps, known(), before, spent))
                 common.progress(str(rows[-1]))
-    pairs = draw(5).permutation(max(0, len(asked) - 1))[: 2 * PAIRS]
-    for pair in pairs[: len(pairs) // 2 * 2].reshape(-1, 2):
+    paired = draw(5).permutation(max(0, len(asked) - 1))[: 2 * pairs]
+    for pair in paired[: len(paired) // 2 * 2].reshape(-1, 2):
         for come, other in (pair, pair[::-1]):
             needed = lessons_of(tomorrow=(asked[come][0],))
             agent.restore(harmed)
