@@ -12,6 +12,7 @@ from cortex.measure.battery import BATTERY
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_sure_habit_is_held_back_where_memory_knows_better() -> None:
     """A room in which it always went straight to the goal, and the barrier that was never there."""
     task = replace(BATTERY["Detour"], exam={"part": "exam", "slack": 2})
