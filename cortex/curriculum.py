@@ -28,6 +28,8 @@ DREAMS = 64
 """Most dreams that one remembered state is given."""
 TRIES = 4
 """Most dreams for one that is to be learned from: in some games most of what can be dreamed up leads nowhere."""
+ROUNDS = 4
+"""Fewest times that dreams are searched where that many are wanted: every other time they go on from those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +123,13 @@ def search_again(
             lessons.append(taught)
             done, wanted = done + len(part.old), int(generator.poisson(dreams))
             left = wanted * len(part.old)
+            tries = min(TRIES * wanted, DREAMS)
             # Where few states are left each is dreamed on from more than once at a time, so that fewer searches do.
-            times = max(1, min(ROOTS // len(part.old), wanted // 2))
+            times = max(1, min(ROOTS // len(part.old), tries // ROUNDS))
             again = np.tile(np.arange(len(part.old)), times)
             part, line = take(part, again), line[again]
             latest = part
-            for number in range(min(TRIES * wanted, DREAMS) // times):
+            for number in range(tries // times):
                 if left <= 0:
                     break
                 leads = (line >= 0).any(axis=1)

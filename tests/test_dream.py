@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_of_few_states_as_much_is_dreamed_in_few_searches(
     lessons = search_again(agent, [chosen], np.random.default_rng(0), None)
     assert 150 <= lessons.found.sum() <= 250 and lessons.dreamed.sum() == len(lessons.old) - 4
     assert len(searched) <= 8 and max(searched) <= curriculum.ROOTS
+
+
+def test_however_much_is_to_be_dreamed_dreams_go_on_to_what_comes_late(
+    keeper: cortex.Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few states so much is wanted that the first dreams alone could be enough."""
+    agent = replace(keeper, config=replace(keeper.config, sleep=replace(keeper.config.sleep, states=500)))
+    states, zero = take(remembered(agent), slice(4)), np.zeros(4, np.int64)
+    chosen, shares = Remembered(states, zero, zero > 0, zero > 0, zero, zero, zero > 0), []
+
+    def counted(*asked: Any) -> State:
+        shares[-1] += len(asked[3])
+        return replay(*asked)
+
+    monkeypatch.setattr(curriculum, "replay", counted)
+    for seed in range(6):
+        shares.append(0)
+        lessons = search_again(agent, [chosen], np.random.default_rng(seed), None)
+        shares[-1] /= len(lessons.old)
+    assert min(shares) > 0.3
 
 
 class Sure:
