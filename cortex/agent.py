@@ -192,8 +192,9 @@ class Agent:
             relearn(self)
 
     def calm(self) -> Agent:
-        """The same agent without curiosity: one that will not learn from what it tries should do what it knows."""
-        return replace(self, imagination=self.imagination.calm())
+        """The same agent without curiosity and cooler: one that will not learn from what it tries should do what it
+        knows."""
+        return replace(self, imagination=self.imagination.calm(), motor=self.motor.cooled(self.config.motor.calm))
 
     def weights(self) -> dict[str, Any]:
         """All that nights change, by name: tensors of the habit, of the body image and of the world model."""

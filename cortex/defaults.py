@@ -127,6 +127,9 @@ class Motor:
     """From plan to command."""
 
     temperature: float = setting(1.0, "1 = draws from the plan; 0 = always the best action", least=0)
+    calm: float = setting(
+        0.25, "share of the temperature where nothing is learned from what is tried, as in exams", least=0, most=1
+    )
     inhibition: float = setting(
         0.5, "share by which a habit is the less followed each time that it was here before", least=0, most=1
     )

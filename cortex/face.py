@@ -133,7 +133,7 @@ def predict(
         )
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
-    sensed, heat = agent.perceive(observation), 0.0 if deterministic else None
+    sensed, heat = agent.perceive(observation), 0.0 if deterministic else agent.config.motor.temperature
     action, carry, _ = agent.calm().act(state, sensed, first, agent.generator, heat)
     command = agent.command(action)
     return (command if batched else command[0]), carry

@@ -79,6 +79,10 @@ class Motor:
         self.codec, self.actions, self.temperature, self.length = codec, codec.actions, temperature, length
         self.inhibition = inhibition
 
+    def cooled(self, share: float) -> Motor:
+        """The same motor at a ``share`` of its temperature."""
+        return Motor(self.codec, share * self.temperature, self.length, self.inhibition)
+
     def initial(self, bodies: int) -> Line:
         """No intention."""
         return Line(

@@ -38,6 +38,19 @@ def test_a_habit_that_leads_back_to_the_same_place_gives_way_to_another() -> Non
     assert acts(motor(), [7, 8] * 3)[0] == [0] * 6, "at another place nothing was done yet"
 
 
+def test_a_cooled_motor_draws_what_is_likeliest_more_often_and_stays_undecided_where_all_is_alike() -> None:
+    bodies, draw = 3000, np.random.default_rng(0)
+    none, spot = np.zeros(bodies, bool), np.arange(bodies)
+
+    def share(body: Motor, prior: Array) -> float:
+        plan = nothing(bodies, 3, np.repeat(prior, bodies, axis=0))
+        return float((body(body.initial(bodies), none, plan, none, spot, ~none, draw)[0] == 0).mean())
+
+    even = np.full((1, 3), 1 / 3)
+    assert share(motor().cooled(0.25), PRIOR) > 0.99 > share(motor(), PRIOR) + 0.01
+    assert abs(share(motor().cooled(0.25), even) - 1 / 3) < 0.04
+
+
 def test_in_another_episode_it_is_as_if_nothing_had_been_done() -> None:
     _, line = acts(motor(), [7] * 8)
     assert acts(motor(), [7] * 3, line, first=-1)[0] != [0] * 3
