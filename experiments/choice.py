@@ -4,8 +4,7 @@ Each agent of ``--lives`` has its last memory searched again, and then forgets: 
 alone. From there it learns all games again, once as nights choose (balanced over situations, and each lesson weighed by
 p(1-p) of the habit), once by lot, with the labels that search gave and with a share of ``--wrong`` of them taken from
 other states. A row tells how much of what it knew before is back after so many updates (agreement with search on states
-that are never taught, mean over games), and what it cost. ``need`` are pairs of games, one of which is said to come
-tomorrow: how much of a game is back where it is, and where the other one is.
+that are never taught, mean over games), and what it cost.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ def main() -> None:
     line.add_argument("--states", type=int, default=12_000, help="states that are searched again")
     line.add_argument("--harm", type=int, default=1000, help="updates with one game alone")
     line.add_argument("--wrong", type=float, default=0.25, help="share of wrong labels")
-    line.add_argument("--pairs", type=int, default=2, help="pairs of games of a life of which one is needed")
     line.add_argument("--runs", type=Path, default=Path("runs/choice"), help="folder of the logs")
     options = common.read(line)
     if options.quick:
@@ -39,7 +37,7 @@ def main() -> None:
     found = lived.found(options)
     table: list[dict[str, Any]] = []
     for folder in found:
-        given = str(folder), options.updates, options.states, options.harm, options.wrong, options.pairs
+        given = str(folder), options.updates, options.states, options.harm, options.wrong
         call = f"repeat({', '.join(map(repr, given))})"
         asked = ["-c", f"from experiments import choice; choice.{call}"]
         told = common.ask(asked, options.out.with_suffix("") / f"{folder.name}.json", options.runs)
@@ -49,7 +47,7 @@ def main() -> None:
     common.last_line({**last, "rows": table, "mean": over(table)})
 
 
-def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float, pairs: int) -> None:
+def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float) -> None:
     """Let the life in ``folder`` forget, and learn again in each way; print what came of it."""
     from cortex import curriculum, sleep
     from cortex.agent import Agent
@@ -58,16 +56,15 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
     episodes = sleep.settle(agent)
     draw = np.random.default_rng
 
-    def lessons_of(*lines: str, tomorrow: tuple[int, ...] = ()) -> curriculum.Lessons:
+    def lessons_of(*lines: str) -> curriculum.Lessons:
         other = agent.lesioned(*lines) if lines else agent
-        chosen = curriculum.choose(other, episodes, draw(1), tomorrow)
-        return curriculum.search_again(other, chosen, draw(2), None, tomorrow)
+        return curriculum.search_again(other, curriculum.choose(other, episodes, draw(1)), draw(2), None)
 
-    def taught(lessons: curriculum.Lessons, steps: int, *lines: str, tomorrow: tuple[int, ...] = ()) -> float:
+    def taught(lessons: curriculum.Lessons, steps: int, *lines: str) -> float:
         other = agent.lesioned(f"sleep.steps={steps}", *lines)
         began = time.process_time()
         lessons = replace(lessons, prior=curriculum.priors(other, lessons.scene))  # it was another that made them
-        sleep.distil(other, lessons, sleep.Report(), draw(3), None, False, tomorrow=tomorrow)
+        sleep.distil(other, lessons, sleep.Report(), draw(3), None, False)
         return time.process_time() - began
 
     began = time.process_time()
@@ -94,16 +91,6 @@ def repeat(folder: str, updates: list[int], states: int, harm: int, wrong: float
                 spent = searched + taught(given, steps, *lines)
                 rows.append(_row(name, labels, steps, known(), before, spent))
                 common.progress(str(rows[-1]))
-    paired = draw(5).permutation(max(0, len(asked) - 1))[: 2 * pairs]
-    for pair in paired[: len(paired) // 2 * 2].reshape(-1, 2):
-        for come, other in (pair, pair[::-1]):
-            needed = lessons_of(tomorrow=(asked[come][0],))
-            agent.restore(harmed)
-            spent = taught(needed, updates[0], tomorrow=(asked[come][0],))
-            back = known() / np.maximum(before, 1e-9)
-            for name, number in (("needed", come), ("not needed", other)):
-                rows.append({"choice": name, "labels": "clean", "updates": updates[0], "back": float(back[number])})
-                rows[-1]["cpu_seconds"] = spent
     common.last_line({"commit": common.commit(), "rows": rows})
 
 

@@ -14,7 +14,18 @@ import pytest
 from cortex.curriculum import Lessons
 from cortex.measure.protocol import Played
 from cortex.types import Array, CortexError, Habit, Scene
-from experiments import arbitration, calibrated, choice, common, consolidation, dip, mornings, novel_night, transfer
+from experiments import (
+    arbitration,
+    calibrated,
+    choice,
+    common,
+    consolidation,
+    cued,
+    dip,
+    mornings,
+    novel_night,
+    transfer,
+)
 from experiments import lived as kept
 from experiments.agents import Cortex, make
 
@@ -190,6 +201,17 @@ def test_lives_that_were_kept_are_asked_further(
     assert {row["life"] for row in rows} >= {"cortex-0"} and json.loads(capsys.readouterr().out.splitlines()[-1])[
         "rows"
     ]
+
+
+def test_of_two_games_either_is_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["cued", "--quick", "--out", str(tmp_path / "cued.csv"), "--runs", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", line)
+    cued.main()
+    rows = common.read_csv(tmp_path / "cued.csv")
+    assert [row["pair"] for row in rows] == ["0", "mean"]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["rows"][0]["updates"] == 10
 
 
 def test_what_a_night_kept_is_told_beside_what_it_could_not() -> None:
