@@ -12,7 +12,6 @@ import pytest
 import cortex
 from cortex import face
 from cortex.day import live_day, living
-from cortex.envs.make import make_vector
 from cortex.modules.hippocampus import body as own
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.forgetting import forgotten, retention
@@ -321,22 +320,6 @@ def test_walls_and_floors_that_explain_more_than_all_do_not_outweigh_other_thing
     other = room(24, 22, range(66, 69))
     assert situations.recognise(latent, other[None]).tolist() == [4]
     assert situations.recognise(latent, room(24, 22, range(160, 168))[None]).tolist() == [0]
-
-
-def test_a_door_that_was_not_there_in_hundreds_of_episodes_does_not_make_another_world() -> None:
-    """MultiRoom looks like GoToDoor, and better than that does itself; only its doors stand elsewhere."""
-    names = ("MiniGrid-GoToDoor-5x5-v0", "MiniGrid-MultiRoom-N2-S4-v0")
-    bodies = [make_vector(name, 8, 0, held_out=0) for name in names]
-    agent = cortex.Agent.make(names[0])
-    situations, told = agent.hippocampus.situations, [0]
-    for task, episodes in zip(bodies, (400, 40), strict=True):
-        for seed in range(episodes // 8):
-            sensed = agent.perceive(task.reset(seed=1000 * seed)[0])
-            cells = sensed.codes[:, agent.context.grid]
-            told = situations.recognise(sensed.percept.latent, cells).tolist()
-            for body in range(8):
-                situations.learn(told[body], sensed.percept.latent[body], cells[body])
-    assert told == [0] * 8 and len(situations) == 1
 
 
 def test_what_is_unseen_is_no_part_of_a_palette() -> None:

@@ -25,7 +25,7 @@ VALUES = 64
 ALIKE = 0.9
 """How much of what a palette could explain of an episode's first cells that of its situation does, at least."""
 DOUBT = 0.3
-"""What speaks against a doubtful situation, in the same measure, and the more the less likely its things are."""
+"""What speaks against a doubtful situation, in the same measure."""
 SURPRISE = 13.0
 """Nats by which the things that are there at all may be less likely than they use to be in a situation."""
 FICKLE, FICKLE_WEIGHT = 0.25, 20.0
@@ -62,15 +62,15 @@ class Situations:
         if cells.shape[1]:
             known = [self._attributes_of(number) for number in range(new)]
             likeness = np.array([_likeness(self._attributes(_palette(own)), known) for own in cells])
-            surprise = np.array([self._surprise(_palette(own)) for own in cells]) / SURPRISE
-            least, against = ALIKE, DOUBT * np.where(surprise > 1, surprise, 0)
-            if doubtful is not None:
-                against = np.maximum(against, DOUBT * doubtful)
-            likeness -= against
+            least, doubt = ALIKE, DOUBT
+            strange = np.array([self._surprise(_palette(own)) for own in cells]) > SURPRISE
+            doubtful = strange if doubtful is None else doubtful | strange
         else:
             means = self.sums / np.maximum(np.linalg.norm(self.sums, axis=1, keepdims=True), 1e-9)
             likeness = latent @ means.T / np.maximum(np.linalg.norm(latent, axis=1, keepdims=True), 1e-9)
-            least = LIKENESS
+            least, doubt = LIKENESS, 0.0
+        if doubtful is not None:  # a palette that explains more than all does not outweigh what speaks against it
+            likeness = np.where(doubtful, np.minimum(likeness, 1.0) - doubt, likeness)
         likeness[~(cells.any(axis=1) if cells.shape[1] else latent.any(axis=1))] = 1.0  # nothing says otherwise
         best = likeness.argmax(axis=1)
         known = (likeness[np.arange(len(latent)), best] >= least) | (new > self.most)
