@@ -29,17 +29,6 @@ from experiments import common, lived  # noqa: E402
 
 FIRST = 70_000_000
 """Seed of the first of the day's games."""
-LIFE = {
-    "source": {
-        "split": "train",
-        "difficulty": [1, 2, 3],
-        "noise": 0,
-        "view": "full",
-        "modalities": ["grid", "text", "body"],
-        "level": 1,
-    }
-}
-"""What games a newborn has, as a life tells it: of three difficulties, in turn."""
 SIDE = 1024
 """Rows and columns of the large product."""
 KINDS = {"convolutions": ("convolution",), "products": ("addmm", "aten::mm", "bmm", "matmul")}
@@ -99,7 +88,7 @@ def measure(folder: Path | None, options: Any) -> dict[str, Any]:
     from cortex.sleep import night
 
     torch.set_num_threads(1)
-    life = LIFE if folder is None else lived.events_of(folder)[0]
+    life = lived.LIFE if folder is None else lived.events_of(folder)[0]
     games = lived.games_like(life, FIRST, options.games)
     learner = newborn(games[0], options.set) if folder is None else lived.wake(folder)
     for number, made in enumerate(games):

@@ -3,8 +3,9 @@
 Each newborn of a pair lives a day of two new games. From the same evening it sleeps a night for either of them, with an
 observation of that game as what comes tomorrow, and the same number of updates. Rows tell the share of what search did
 in the evening that the habit alone does in the morning, the hippocampus cleared, of the game that was announced and of
-the other one; each game of a pair is both. The mean tells by how much the announced one is kept better, over pairs
-(Wilhelm 2011: sleep keeps what is expected to be needed; Mattar & Daw 2018: need).
+the other one; each game of a pair is both, and pairs with a game that search cannot win are left out. The mean tells by
+how much the announced one is kept better, over pairs (Wilhelm 2011: sleep keeps what is expected to be needed; Mattar &
+Daw 2018: need).
 """
 
 from __future__ import annotations
@@ -20,15 +21,6 @@ from experiments import common, lived
 
 FIRST = 62_000_000
 """Seed of the first of the games."""
-SOURCE = {
-    "split": "train",
-    "difficulty": [1, 2, 3],
-    "noise": 0,
-    "view": "full",
-    "modalities": ("grid", "text", "body"),
-    "level": 1,
-}
-"""What the games are like: as in `novel_night`."""
 COLUMNS = ("pair", "updates", "announced", "other", "difference")
 
 
@@ -62,7 +54,7 @@ def announced(pair: int, steps: int, exam: int, updates: list[int], lines: list[
     from cortex.agent import Agent
     from experiments.agents import make
 
-    games = lived.games_like({"source": SOURCE}, FIRST + 2 * pair, 2)
+    games = lived.games_like(lived.LIFE, FIRST + 2 * pair, 2)
     observations, learner = [], None
     for number, game in enumerate(games):
         with closing(game.make(1, "day")) as bodies:
@@ -70,8 +62,9 @@ def announced(pair: int, steps: int, exam: int, updates: list[int], lines: list[
                 learner = make(bodies.single_observation_space, bodies.single_action_space, pair)
             learner.live(bodies, steps, number, lambda _: True)
             observations.append(bodies.reset(seed=number)[0])
-    search, rows = [lived.mark(game, lived.played(learner, game, exam, habit=False)) for game in games], []
     assert learner is not None
+    search = [lived.mark(game, lived.played(learner, game, exam, habit=False)) for game in games]
+    rows = []
     with tempfile.TemporaryDirectory() as evening:
         learner.save(Path(evening))
         for number in updates:

@@ -16,6 +16,18 @@ from cortex.measure.statistics import interval
 from experiments import common
 from experiments.life import novel_tasks
 
+LIFE: dict[str, Any] = {
+    "source": {
+        "split": "train",
+        "difficulty": [1, 2, 3],
+        "noise": 0,
+        "view": "full",
+        "modalities": ["grid", "text", "body"],
+        "level": 1,
+    }
+}
+"""What games a newborn has, as a life of `novel_night` tells it: of three difficulties, in turn."""
+
 
 def parser(description: str | None, *, out: str) -> argparse.ArgumentParser:
     """As `common.parser`, with the folder of the lives."""

@@ -90,6 +90,11 @@ def test_an_exam_writes_neither_rows_nor_weights() -> None:
     assert not agent.hippocampus.unfinished
 
 
+def test_who_learns_nothing_from_what_it_tries_acts_cooler(two: Any) -> None:
+    agent = agent_for(two, "motor.calm=0.5")
+    assert agent.calm().motor.temperature == 0.5 * agent.motor.temperature > 0
+
+
 def test_the_same_exam_twice_finds_the_same(two: Any) -> None:
     agent = agent_for(two)
     assert examine(agent, two, 4, seed=3) == examine(agent, two, 4, seed=3)
