@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = _parser().parse_args(given)
+        sys.path.insert(0, str(Path.cwd()))  # environments and learners of the user's own
         options.command(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -108,7 +109,6 @@ def _ablate(options: argparse.Namespace) -> None:
     from cortex.types import CortexError
     from cortex.view import View
 
-    sys.path.insert(0, str(Path.cwd()))  # environments and learners of the user's own
     plan = {**PLAN, **(QUICK if options.quick else {})}
     plan |= {name: given for name in plan if (given := getattr(options, name, None)) is not None}
     plan["settings"] = [*plan["settings"], *options.set]

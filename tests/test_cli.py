@@ -56,6 +56,33 @@ def test_live_lives_the_config_that_was_typed(install: Install, capsys: pytest.C
     ]
 
 
+OWN = """
+import gymnasium
+
+class Still(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Box(0, 1, (2,)), gymnasium.spaces.Discrete(2)
+
+    def reset(self, seed=None, options=None):
+        return self.observation_space.low, {}
+
+    def step(self, action):
+        return self.observation_space.low, float(action), True, False, {}
+
+gymnasium.register("Still-v0", Still)
+"""
+
+
+def test_live_finds_an_environment_of_a_module_in_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own_still.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    few = ("life.steps=20", "life.exam=2", "life.controls=false", "sleep.steps=2", "folder=life")
+    assert main(["live", "debug", "life.tasks=[own_still:Still-v0]", *few]) == 0
+    assert (tmp_path / "life" / "report.html").is_file()
+
+
 def test_report_says_where_it_lies_then_a_table_then_json(
     install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
