@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import cortex
 from cortex import face
 from cortex.day import live_day
 from cortex.keep import awaken
+from cortex.modules.hippocampus import schemas
 from cortex.replay import fold, relearn
 from cortex.sleep import prune
 from cortex.types import Array
@@ -91,6 +94,21 @@ def test_without_a_gist_it_is_forgotten_with_the_rows(lived: cortex.Agent) -> No
     after = known(other)
     assert len(after[0]) < len(before[0]) and len(after[1]) < len(before[1])
     assert not other.hippocampus.store.get("gists") and not other.hippocampus.store.get("bodies")
+
+
+def test_worlds_in_which_the_body_is_the_same_share_what_is_kept_of_it(lived: cortex.Agent) -> None:
+    """Whatever was kept before such sharing is still understood."""
+    schema = lived.hippocampus.worlds[0].motions
+    assert schema is not None
+    other = replace(schema, selves=schema.selves + 1)
+    told = schemas.told({0: schema, 1: other, 2: schema, 5: other})
+    assert len(json.dumps(told)) < 2.1 * len(json.dumps(told["0"])) and told.keys() == {"0", "1", "2", "5"}
+    for values in (told, {**told, "2": told["0"], "5": told["1"]}):
+        heard = schemas.heard(json.loads(json.dumps(values)))
+        assert {s: m.selves.tolist() for s, m in heard.items()} == {
+            s: m.selves.tolist() for s, m in ((0, schema), (1, other), (2, schema), (5, other))
+        }
+        assert (heard[5].go == schema.go).all() and heard[5].go.dtype == schema.go.dtype
 
 
 def test_of_too_many_lessons_those_stay_that_paid(lived: cortex.Agent) -> None:

@@ -98,7 +98,7 @@ class Hippocampus:
         self.unfinished: list[Unfinished] = []
         self.worlds: list[World] = []
         self.own_body = Body(self.worlds, codebook, layout, actions, channels)
-        self.own_body.earlier = {int(s): schemas.heard(schema) for s, schema in store.get("bodies", {}).items()}
+        self.own_body.earlier = schemas.heard(store.get("bodies", {}))
         self.gists = {int(s): gists.heard(gist) for s, gist in store.get("gists", {}).items()}
         self._stored = max(1, len(store.tokens()))
         self.clear()
@@ -133,8 +133,7 @@ class Hippocampus:
             self.store.put("gists", {str(situation): gist.told() for situation, gist in self.gists.items()})
             known = {number: world.motions for number, world in enumerate(self.worlds)}
             self.own_body.earlier = {number: schema for number, schema in known.items() if schema is not None}
-            told = {str(number): schemas.told(schema) for number, schema in self.own_body.earlier.items()}
-            self.store.put("bodies", told)
+            self.store.put("bodies", schemas.told(self.own_body.earlier))
 
     def counted(self, episodes: Sequence[Episode]) -> Array:
         """Which of ``episodes`` [n] are counted in a gist."""

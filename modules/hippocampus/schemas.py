@@ -6,6 +6,7 @@ semantic memory outlives the episodes that it came of (Winocur & Moscovitch 2011
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -14,14 +15,28 @@ import numpy as np
 from cortex.types import UNSEEN, Array, Motions
 
 
-def told(motions: Motions) -> dict[str, Any]:
-    """A schema as JSON values."""
-    values = {field.name: getattr(motions, field.name) for field in fields(motions)}
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+def told(schemas: Mapping[int, Motions]) -> dict[str, Any]:
+    """The schemas of situations as JSON values; one that an earlier situation has as well is that one's number."""
+    values: dict[str, Any] = {}
+    for situation, motions in schemas.items():
+        schema = {field.name: _value(getattr(motions, field.name)) for field in fields(motions)}
+        same = next((int(other) for other, known in values.items() if known == schema), None)
+        values[str(situation)] = schema if same is None else same
+    return values
 
 
-def heard(values: dict[str, Any]) -> Motions:
-    """The schema that was `told`."""
+def heard(values: Mapping[str, Any]) -> dict[int, Motions]:
+    """The schemas that were `told`."""
+    return {
+        int(s): _motions(values[str(schema)] if isinstance(schema, int) else schema) for s, schema in values.items()
+    }
+
+
+def _value(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _motions(values: dict[str, Any]) -> Motions:
     kinds = {"selves": np.int32, "blocked": np.float32}
     arrays = {n: np.array(v, kinds.get(n, np.int64)) for n, v in values.items() if isinstance(v, list)}
     return Motions(**{**values, **arrays})
