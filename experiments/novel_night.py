@@ -21,7 +21,7 @@ from experiments.agents import WITHHELD
 
 FIRST = 30_000_000
 """Seed of the first game."""
-KEPT = 0.03
+KEPT = 0.025
 """Share of all steps of which memory keeps the rows; with the gists of the others it takes less than a twentieth of the
 room of all rows."""
 PER_DAY = 4

@@ -223,3 +223,12 @@ def test_lessons_are_drawn_that_can_be_learned_and_most_where_least_is_known() -
     wanted = Choice(mass, game, np.where(game == 1, 3.0, 1.0), 1.0).chances()[300:].sum()
     assert wanted / (1 - wanted) == pytest.approx(3 * other / (1 - other))
     np.testing.assert_allclose(Choice(mass, game, need, 0.0).chances(), 1 / 400)
+
+
+def test_what_is_new_is_not_outnumbered_by_all_that_is_known() -> None:
+    game = np.repeat(np.arange(44), 100)
+    mass = np.where(game < 40, 0.95, 0.35)
+    of_new = Choice(mass, game, np.ones(4400), 1.0).chances()[4000:].sum()
+    assert of_new > 0.6, "four new games among forty that are known get most of the draws while they are new"
+    later = Choice(np.where(game < 40, 0.95, 0.85), game, np.ones(4400), 1.0).chances()[:4000].sum()
+    assert later > 0.75, "and what is known is not left alone when they are known too"

@@ -1,9 +1,10 @@
 """Which lesson comes next: what can be learned and is not yet, most of it where least is known.
 
 Within a situation p(1-p) decides, p being the probability that the habit does what search would choose: what it does
-anyway teaches nothing, what it never does may be wrong. Among situations the share that is not known yet decides, and
-what is needed tomorrow (gain and need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so
-that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
+anyway teaches nothing, what it never does may be wrong. Among situations the square of the share that is not known yet
+decides, so that the few of a day are not outnumbered by all that went before, and what is needed tomorrow (gain and
+need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so that to choose costs nothing
+(prioritised replay, Schaul 2016, section 3.2, with another priority).
 """
 
 from __future__ import annotations
@@ -47,6 +48,6 @@ class Choice:
         """The chance [T] of each lesson to be drawn next."""
         learnable = EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass)
         known = np.bincount(self.group, self.mass) / self.size
-        of_group = self.need * np.maximum(LEAST, 1 - known) / np.bincount(self.group, learnable)
+        of_group = self.need * np.maximum(LEAST, 1 - known) ** 2 / np.bincount(self.group, learnable)
         chosen = learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
