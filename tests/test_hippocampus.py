@@ -12,12 +12,14 @@ import pytest
 import cortex
 from cortex import face
 from cortex.day import live_day, living
+from cortex.envs.make import make_vector
+from cortex.keep import awaken
 from cortex.modules.hippocampus import body as own
 from cortex.modules.hippocampus.events import FEATURES
 from cortex.modules.hippocampus.forgetting import forgotten, retention
 from cortex.modules.hippocampus.scenes import Scenes
 from cortex.modules.hippocampus.situations import Situations
-from cortex.replay import moments, relearn, relearn_worlds
+from cortex.replay import fold, moments, relearn, relearn_worlds
 from cortex.types import UNSEEN, Array, Percept
 
 TASKS = ["MiniGrid-DoorKey-5x5-v0", "MiniGrid-GoToDoor-5x5-v0"]
@@ -270,6 +272,24 @@ def test_what_was_forgotten_altogether_hinders_nothing() -> None:
     situations.learn(2, latent[0], np.array([1] * 9 + [2] * 6))  # of 0 and 1 no episode is left
     assert situations.recognise(latent, np.array([[1] * 9 + [2] * 6])).tolist() == [2]
     assert situations.recognise(latent, np.array([[3] * 15])).tolist() == [3]
+    assert situations.recognise(latent, np.array([[3] * 15]), free=5).tolist() == [5]
+
+
+def test_a_new_game_does_not_inherit_what_is_left_of_one_whose_rows_were_all_given_up() -> None:
+    agent = cortex.Agent.make(novel(5), "planner.simulations=64", seed=0)
+    memory = agent.hippocampus
+    for game in (5, 8):
+        live_day(agent, make_vector(novel(game), 1, 0, held_out=0), 120, game, np.random.default_rng(game))
+        memory.flush()
+    assert len(memory.worlds) == 2
+    rows = {number: memory.store.read(number).situation for number in memory.store.episodes()}
+    gone = [number for number, situation in rows.items() if situation == 1]
+    memory.keep_gists(fold(agent, gone))
+    memory.store.delete(gone)
+    awaken(agent)
+    assert 1 in memory.gists and memory.familiar(np.array([0, 1])).tolist() == [False, False]
+    first = agent.senses.batch(novel(6).reset(seed=9)[0])
+    assert agent.recognise(first).tolist() == [2], "its number is its own"
 
 
 @pytest.mark.parametrize("difficulty", [1, 3])

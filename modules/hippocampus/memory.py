@@ -187,7 +187,8 @@ class Hippocampus:
         rows, situation = np.flatnonzero(first), np.array(situation)
         cells = codes[rows][:, self.grid]
         missing = self.own_body.missing(cells, len(self.situations))
-        situation[rows] = self.situations.recognise(latent[rows], cells, missing)
+        free = max(len(self.worlds), *(1 + number for number in self.relied), 0)  # all rows of one may be given up
+        situation[rows] = self.situations.recognise(latent[rows], cells, missing, free)
         return situation
 
     def familiar(self, situation: Array) -> Array:
@@ -283,6 +284,7 @@ class Hippocampus:
         followed = self.scenes.enter(after.code, after.codes, latent_after)
         self.scenes.learn(entries, action, reward, terminated, followed)
         if counted is not None and counted.any():
+            self._hear(before, situation)  # a gist holds no sentences
             rows = np.flatnonzero(~counted)
             before, after, situation, action = take(before, rows), take(after, rows), situation[rows], action[rows]
             reward, terminated, when = reward[rows], terminated[rows], when[rows]
@@ -302,12 +304,11 @@ class Hippocampus:
         Returns which [n] taught something new; None without a map."""
         if before.place is None or after.place is None:
             return None
+        self._hear(before, situation)
         news = np.zeros(len(action), bool)
         for number in sorted(set(situation.tolist())):
             rows = _where(situation == number)
             world, motions = self.enter(number), self.own_body.motions(number)
-            if self.naming:
-                world.naming.hear(before.place.mission[rows], before.codes[rows][:, self.words])
             other = before.codes[rows][:, self.own_body.rest] != after.codes[rows][:, self.own_body.rest]
             places = take(before.place, rows), take(after.place, rows)
             came = reward[rows], terminated[rows], when[rows]
@@ -315,6 +316,13 @@ class Hippocampus:
                 self.own_body.news()
             news[rows] = world.learn(motions, number, *places, other, action[rows], *came)
         return news
+
+    def _hear(self, before: State, situation: Array) -> None:
+        """Remember which sentences missions are, where they are taken to name things."""
+        if self.naming and before.place is not None:
+            for number in set(situation.tolist()):
+                rows, naming = _where(situation == number), self.enter(number).naming
+                naming.hear(before.place.mission[rows], before.codes[rows][:, self.words])
 
     def flush(self) -> None:
         """Keep what is unfinished too, as cut off: the life stops here."""

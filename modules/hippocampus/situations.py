@@ -52,13 +52,14 @@ class Situations:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def recognise(self, latent: Array, cells: Array, doubtful: Array | None = None) -> Array:
+    def recognise(self, latent: Array, cells: Array, doubtful: Array | None = None, free: int = 0) -> Array:
         """The situation [B] of episodes that begin with ``latent`` [B, D] and grid ``cells`` [B, n] (n may be 0); the
-        next free number where one is like none, and the first where nothing is perceived. ``doubtful`` [B, situations]
-        bool: something else speaks against it."""
+        next number, and none below ``free``, where one is like none, and the first where nothing is perceived.
+        ``doubtful`` [B, situations] bool: something else speaks against it."""
         new = len(self.counts)
+        free = min(max(free, new), self.most)
         if new == 0:
-            return np.zeros(len(latent), np.int32)
+            return np.full(len(latent), free, np.int32)
         if cells.shape[1]:
             known = [self._attributes_of(number) for number in range(new)]
             likeness = np.array([_likeness(self._attributes(_palette(own)), known) for own in cells])
@@ -74,7 +75,7 @@ class Situations:
         likeness[~(cells.any(axis=1) if cells.shape[1] else latent.any(axis=1))] = 1.0  # nothing says otherwise
         best = likeness.argmax(axis=1)
         known = (likeness[np.arange(len(latent)), best] >= least) | (new > self.most)
-        return np.where(known, best, new).astype(np.int32)
+        return np.where(known, best, free).astype(np.int32)
 
     def _attributes_of(self, situation: int) -> Palette:
         known = self._known[situation]
