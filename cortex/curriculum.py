@@ -113,12 +113,15 @@ def search_again(
     tomorrow: Collection[int] = (),
 ) -> Lessons:
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night.
-    Where no episode of a situation is kept for the probe, dreams are, by lot: none goes without being learned."""
+    Where no episode of a situation is kept for the probe, dreams are, by lot, so that none goes without being learned,
+    and where there are no dreams either, states are."""
     lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
     for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen, tomorrow), strict=True):
         settled, by_lot = bool(group.old.all()), not group.probe.any()
         for at in range(0, len(group.old), ROOTS):
             part = take(group, slice(at, at + ROOTS))
+            if by_lot and not dreams:
+                part = replace(part, probe=generator.random(len(part.old)) < agent.config.sleep.probe)
             taught, line = search_states(agent, part, settled)
             lessons.append(taught)
             done, wanted = done + len(part.old), int(generator.poisson(dreams))

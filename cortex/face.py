@@ -19,7 +19,7 @@ from cortex.envs.make import Environment, make_vector
 from cortex.looks import look
 from cortex.own import Own
 from cortex.store import checkpoint, files, spaces
-from cortex.types import Array, CortexError
+from cortex.types import Array, CortexError, join, take
 from cortex.view import View
 
 RECENT = 50
@@ -92,14 +92,15 @@ def sleep(
     shuffled: bool = False,
     tomorrow: Any = None,
 ) -> dict[str, Any]:
-    """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night. ``shuffled``: a
+    """One night, and the next day begins. Returns what the night did; ``sleep.steps`` 0 is no night: weights stay, and
+    what exceeds the capacity is forgotten all the same. ``shuffled``: a
     night that must teach nothing, see `cortex.sleep.night`. ``tomorrow``: observations of what is to come, or None."""
     from cortex.sleep import night, prune
 
     memory = agent.hippocampus
     told: dict[str, Any] = {}
+    seeds = np.random.SeedSequence([agent.config.seed, memory.day, 2**31])
     if agent.config.sleep.steps > 0:
-        seeds = np.random.SeedSequence([agent.config.seed, memory.day, 2**31])
         before = {name: value.clone() for name, value in agent.weights().items()}
         try:
             come = () if tomorrow is None else agent.recognise(tomorrow).tolist()
@@ -107,6 +108,7 @@ def sleep(
         except BaseException:
             agent.restore(before)  # a night that was cut off is slept again, and not from half of itself
             raise
+    if memory.capacity > 0:
         told |= prune(agent, np.random.default_rng(seeds.spawn(1)[0]))
     memory.day += 1
     return told
@@ -119,7 +121,9 @@ def predict(
     episode_start: Any = None,
     deterministic: bool = True,
 ) -> tuple[Array, Carry]:
-    """Action and short-term memory for an observation, batched or not. Neither rows nor weights change."""
+    """Action and short-term memory for an observation, batched or not. Neither rows nor weights change.
+
+    Bodies act side by side with those in the same world: what is known of another is of no use to them."""
     batched = agent.senses.is_batched(observation)
     if not batched:
         observation = agent.senses.batch(observation)
@@ -134,8 +138,13 @@ def predict(
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
     sensed, heat = agent.perceive(observation), 0.0 if deterministic else agent.config.motor.temperature
-    action, carry, _ = agent.calm().act(state, sensed, first, agent.generator, heat)
-    command = agent.command(action)
+    calm, codes = agent.calm(), agent.steady(sensed).codes
+    worlds = agent.hippocampus.recognise(codes, sensed.percept.latent, first, state.situation)
+    rows = [np.flatnonzero(worlds == world) for world in np.unique(worlds)]
+    parts = [calm.act(take(state, of), take(sensed, of), first[of], agent.generator, heat)[:2] for of in rows]
+    order = np.argsort(np.concatenate(rows))
+    carry = take(join([carry for _, carry in parts]), order)
+    command = agent.command(np.concatenate([action for action, _ in parts])[order])
     return (command if batched else command[0]), carry
 
 

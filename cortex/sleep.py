@@ -183,6 +183,8 @@ def learn_body(agent: Agent, episodes: list[Episode], report: Report, generator:
             view = body.volatility.steady(episode.codes[picked])[:, agent.context.grid]
             own = motions.where(view, agent.context.view)
             view, own = view[own >= 0], own[own >= 0]
+            if len(own) == 0:
+                continue
             looks = (np.tile(of_guise, (len(own), 1)) for of_guise in (motions.selves, motions.faces))
             rows.append((view, own, *looks, np.full(len(own), episode.situation)))
     if rows:

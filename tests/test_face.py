@@ -13,7 +13,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import FilterObservation
 
 import cortex
+from cortex.day import live_day
 from cortex.envs.make import make_vector
+from cortex.keep import awaken
 from cortex.store.spaces import decode, differs, encode
 from cortex.types import CortexError
 
@@ -91,6 +93,32 @@ def test_predict_is_the_same_for_one_and_for_many(walker: cortex.Agent) -> None:
     batch = {key: np.stack([np.asarray(value)] * 3) for key, value in observation.items() if key != "mission"}
     many, _ = walker.predict({**batch, "mission": [observation["mission"]] * 3})
     assert np.ndim(one) == 0 and many.tolist() == [one] * 3
+
+
+def test_bodies_of_different_games_are_predicted_for_each_in_its_own() -> None:
+    def game(seed: int) -> Any:
+        kind = {"game_seed": seed, "difficulty": 1, "level": 1}
+        return gymnasium.make_vec("cortex/NovelGame-v0", 1, vectorization_mode="vector_entry_point", **kind)
+
+    agent = cortex.Agent.make(game(1), "planner.simulations=256", seed=0)
+    for seed in (1, 4):
+        live_day(agent, game(seed), 300, seed, np.random.default_rng(seed))
+        awaken(agent)
+    games, state, start, won = [game(4), game(1)], None, np.ones(2, bool), [0, 0]
+    seen = [env.reset(seed=3)[0] for env in games]
+    for _ in range(60):
+        both = {
+            key: sum((env[key] for env in seen), ())
+            if isinstance(value, tuple)
+            else np.concatenate([env[key] for env in seen])
+            for key, value in seen[0].items()
+        }
+        action, state = agent.predict(both, state, start)
+        for body, env in enumerate(games):
+            seen[body], reward, terminated, truncated, _ = env.step(action[body : body + 1])
+            start[body] = terminated[0] | truncated[0]
+            won[body] += int(reward[0] > 0.5)
+    assert min(won) >= 2
 
 
 def test_observation_state_and_starts_are_of_equally_many_bodies() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -63,6 +66,45 @@ def test_zero_steps_are_no_night(lived: cortex.Agent) -> None:
     agent = lived.lesioned("night")
     digest = agent.digest()
     assert night(agent, np.random.default_rng(0))["updates"] == 0 and agent.digest() == digest
+
+
+def test_zero_states_are_next_to_no_night() -> None:
+    kind = {"game_seed": 5, "difficulty": 1, "level": 1}
+    bodies = gymnasium.make_vec("cortex/NovelGame-v0", 2, vectorization_mode="vector_entry_point", **kind)
+    few = ("planner.simulations=64", "life.steps=100000", "sleep.states=0", "sleep.world_model_steps=2")
+    agent = cortex.Agent.make(bodies, *few, "sleep.steps=2", seed=0).learn(100)
+    assert night(agent, np.random.default_rng(0))["chosen"] < 10
+
+
+def test_what_exceeds_the_capacity_is_forgotten_without_a_night_too() -> None:
+    agent = grown("hippocampus.capacity=200", "sleep.steps=0")
+    digest = agent.digest()
+    assert agent.hippocampus.store.steps > 200
+    agent.sleep()
+    assert agent.hippocampus.store.steps <= 200 and agent.digest() == digest
+
+
+class Line(gymnasium.Env[Any, Any]):
+    """A corridor without a view: the place is a number, and nothing can be dreamed up of it."""
+
+    observation_space, action_space = gymnasium.spaces.Discrete(6), gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        self.place = 0
+        return 0, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        self.place = max(0, self.place + (1 if action else -1))
+        won = self.place == 5
+        return self.place, float(won), won, False, {"success": won}
+
+
+def test_where_few_episodes_are_kept_and_none_is_dreamed_states_judge_the_night() -> None:
+    few = ("planner.simulations=32", "sleep.steps=30", "sleep.states=400", "sleep.world_model_steps=2")
+    agent = cortex.Agent.make(Line(), *few, "life.steps=100000", seed=0).learn(40)
+    assert 2 < len(settle(agent)) < 10, "too few for one to be kept aside"
+    told = agent.sleep()
+    assert told["agreement_after"] > 0 and agent.habit.calibration.any()
 
 
 def test_with_nothing_remembered_a_night_changes_no_habit() -> None:
