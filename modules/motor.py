@@ -132,7 +132,8 @@ class Motor:
             weights = weights.astype(np.float64)
             weights[unsearched] *= (1 - self.inhibition) ** again
         if heat > 0:
-            power = np.maximum(weights.astype(np.float64), 1e-12) ** (1 / heat)
+            power = np.maximum(weights.astype(np.float64), 1e-12)
+            power = (power / power.max(axis=1, keepdims=True)) ** (1 / heat)  # the likeliest is 1, however cold
             chances = np.cumsum(power / power.sum(axis=1, keepdims=True), axis=1)
             drawn = np.minimum((chances < draw[:, None]).sum(axis=1), self.actions - 1)
         else:

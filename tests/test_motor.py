@@ -51,6 +51,16 @@ def test_a_cooled_motor_draws_what_is_likeliest_more_often_and_stays_undecided_w
     assert abs(share(motor().cooled(0.25), even) - 1 / 3) < 0.04
 
 
+def test_however_cold_the_motor_is_it_draws_among_what_is_likeliest() -> None:
+    bodies = 300
+    none, spot = np.zeros(bodies, bool), np.arange(bodies)
+    for prior, likeliest in (([0.4, 0.2, 0.4], {0, 2}), ([1 / 7] * 7, set(range(7)))):
+        body = Motor(Codec(spaces.Discrete(len(prior))), 0.001, 4, 0.5)
+        plan = nothing(bodies, len(prior), np.repeat(np.array([prior]), bodies, axis=0))
+        done = body(body.initial(bodies), none, plan, none, spot, ~none, np.random.default_rng(0))[0]
+        assert set(done.tolist()) == likeliest
+
+
 def test_in_another_episode_it_is_as_if_nothing_had_been_done() -> None:
     _, line = acts(motor(), [7] * 8)
     assert acts(motor(), [7] * 3, line, first=-1)[0] != [0] * 3
