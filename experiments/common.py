@@ -7,6 +7,7 @@ import csv
 import functools
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,7 +101,7 @@ def progress(text: str) -> None:
 def command() -> str:
     """The command that runs now, as a user would type it in the root of the repository."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return " ".join(["python", "-m", spec.name, *sys.argv[1:]]) if spec else " ".join(["python", *sys.argv])
+    return shlex.join(["python", "-m", spec.name, *sys.argv[1:]] if spec else ["python", *sys.argv])
 
 
 @functools.cache

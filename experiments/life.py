@@ -220,10 +220,17 @@ def _vector(
 
 def _days(options: argparse.Namespace, tasks: Sequence[Any]) -> list[list[Any]]:
     """Deal the tasks to the days; the waking part alone is one day."""
+    from cortex.types import CortexError
+
     size = options.games_per_day
     if options.days == 0:
         return [list(tasks) if options.envs else list(tasks[:size])]
-    return [list(tasks[start : start + size]) for start in range(0, len(tasks), size)][: options.days]
+    if len(tasks) > options.days * size:
+        raise CortexError(
+            f"{options.days} days of {size} games have no room for {len(tasks)} environments; give --days or "
+            "--games-per-day more"
+        )
+    return [list(tasks[start : start + size]) for start in range(0, len(tasks), size)]
 
 
 def _source(options: argparse.Namespace) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 Every row is a set of lives by `experiments.life`: days of four new games of difficulty 1, 2 and 3 in turn, a night
 after each, and every morning an exam on all games so far. Memory keeps less than a twentieth of all that is lived.
-``plain`` are our nights; ``joint`` sleeps once on all that was lived, as long as the others together, which nothing
-that learns game after game should beat. The others must fail: no night, targets of other states, no memory of earlier
-days, nights that are spent right after each game, and nights before which every fifth game is forgotten (these games
-apart). The games are none of those that the agent was designed on. Each cell is kept beside the results: the same
-command goes on where it was stopped.
+``plain`` are our nights; ``joint`` sleeps once on all that was lived, with as many updates as the others together,
+which nothing that learns game after game should beat. The others must fail: no night, targets of other states, no
+memory of earlier days, nights that are spent right after each game, and nights before which every fifth game is
+forgotten (these games apart). The games are none of those that the agent was designed on. Each cell is kept beside the
+results: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from cortex.defaults import Sleep
 from experiments import common
 from experiments.agents import WITHHELD
 
@@ -88,15 +89,19 @@ def settings(arm: str, games: int, options: Any) -> dict[str, Any]:
     kept = max(1, round(KEPT * games * options.steps))
     told = {"hippocampus.capacity": kept, "sleep.steps": options.updates}
     no_past = {"hippocampus.capacity": 1, "hippocampus.gist": 0}
+    others = {f"sleep.{name}": getattr(Sleep, name) for name in ("world_model_steps", "body_steps")}
+    longer = {name: steps * options.days for name, steps in others.items()}
+    shorter = {name: steps // PER_DAY for name, steps in {**others, "sleep.states": Sleep.states}.items()}
     return (
         told
         | {
             "plain": {},
-            "joint": {"hippocampus.capacity": games * options.steps, "sleep.steps": options.updates * options.days},
+            "joint": longer
+            | {"hippocampus.capacity": games * options.steps, "sleep.steps": options.updates * options.days},
             "no night": {"sleep.steps": 0},
             "shuffled": {"control": "shuffled"},
             "today": no_past,
-            "by day": no_past | {"sleep.steps": options.updates // PER_DAY, "control": "naps"},
+            "by day": no_past | shorter | {"sleep.steps": options.updates // PER_DAY, "control": "naps"},
             "withheld": {"control": "withheld"},
         }[arm]
     )
@@ -115,10 +120,10 @@ def apart(games: list[dict[str, str]], withheld: bool) -> dict[str, float | None
 
 
 def against(told: dict[str, Any], joint: float | None) -> dict[str, Any]:
-    """A row with its acc over that of joint training."""
+    """A row with its acc over that of joint training, a ratio of two means."""
     if not joint or not told["acc"]:
         return told
-    return {**told, "acc_over_joint": {key: value / joint for key, value in told["acc"].items() if value is not None}}
+    return {**told, "acc_over_joint": {"value": told["acc"]["value"] / joint, "low": None, "high": None}}
 
 
 if __name__ == "__main__":

@@ -104,9 +104,10 @@ def test_the_table_asks_for_equal_updates_and_tells_withheld_games_apart(
     assert rows["withheld"]["withheld"] == 0 and rows["withheld"]["replayed"] == 1
     assert rows["plain"]["acc_over_joint"]["value"] == pytest.approx(1.0)
     given = [dict(pair.split("=") for pair in line[line.index("--set") + 1 :]) for line in asked]
-    nights = np.array([10, 1, 40, 10]) * [int(one["sleep.steps"]) for one in given]
-    assert len(set(nights.tolist())) == 1, "every row has the same updates in all"
-    assert given[0]["hippocampus.capacity"] == "600"
+    for part, usual in (("steps", 0), ("world_model_steps", 500), ("body_steps", 500)):
+        updates = np.array([10, 1, 40, 10]) * [int(one.get(f"sleep.{part}", usual)) for one in given]
+        assert len(set(updates.tolist())) == 1, "every row has the same updates in all"
+    assert given[0]["hippocampus.capacity"] == "500"
 
 
 class Stubborn:

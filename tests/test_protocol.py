@@ -392,6 +392,14 @@ def test_an_unknown_agent_is_answered_with_those_there_are(monkeypatch: pytest.M
         command(monkeypatch, "--agent", "pppo", "--envs", "CartPole-v1", "--days", "0")
 
 
+TWO = ("MiniGrid-GoToDoor-5x5-v0", "MiniGrid-MultiRoom-N2-S4-v0")
+
+
+def test_every_environment_that_is_named_is_lived_in_or_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"1 days of 1 games have no room for 2 environments"):
+        command(monkeypatch, "--envs", *TWO, "--days", "1", "--games-per-day", "1", "--quick")
+
+
 def test_lives_do_not_share_their_games(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match=r"3 lives of 8 games need the game seeds 100:124, which 100:107 does not"):
         command(
