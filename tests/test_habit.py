@@ -91,7 +91,7 @@ def by_lot(scenes: int) -> Choice:
 @pytest.fixture(scope="module")
 def learned() -> HabitPolicy:
     policy = HabitPolicy(3, width=32)
-    learn(policy, *rooms(3_000, seed=0), steps=300)
+    learn(policy, *rooms(3_000, seed=0), steps=400)
     policy.calibrate(*rooms(400, seed=1)[:2])
     return policy
 
