@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,18 +98,17 @@ def test_without_a_gist_it_is_forgotten_with_the_rows(lived: cortex.Agent) -> No
     assert not other.hippocampus.store.get("gists") and not other.hippocampus.store.get("bodies")
 
 
-def test_worlds_in_which_the_body_is_the_same_share_what_is_kept_of_it(lived: cortex.Agent) -> None:
-    """Whatever was kept before such sharing is still understood."""
+def test_schemas_of_the_body_take_little_room_however_many_worlds_there_are(lived: cortex.Agent) -> None:
+    """Those that were kept as they are, one beside the other, are still understood."""
     schema = lived.hippocampus.worlds[0].motions
     assert schema is not None
-    other = replace(schema, selves=schema.selves + 1)
-    told = schemas.told({0: schema, 1: other, 2: schema, 5: other})
-    assert len(json.dumps(told)) < 2.1 * len(json.dumps(told["0"])) and told.keys() == {"0", "1", "2", "5"}
-    for values in (told, {**told, "2": told["0"], "5": told["1"]}):
+    worlds = {number: replace(schema, selves=schema.selves + number) for number in range(40)}
+    told = schemas.told(worlds)
+    assert len(json.dumps(told)) < 4 * len(json.dumps(schemas.told({0: schema})))
+    plain = json.loads(zlib.decompress(base64.b85decode(told["squeezed"])))
+    for values in (told, plain):
         heard = schemas.heard(json.loads(json.dumps(values)))
-        assert {s: m.selves.tolist() for s, m in heard.items()} == {
-            s: m.selves.tolist() for s, m in ((0, schema), (1, other), (2, schema), (5, other))
-        }
+        assert {s: m.selves.tolist() for s, m in heard.items()} == {s: m.selves.tolist() for s, m in worlds.items()}
         assert (heard[5].go == schema.go).all() and heard[5].go.dtype == schema.go.dtype
 
 

@@ -6,6 +6,9 @@ semantic memory outlives the episodes that it came of (Winocur & Moscovitch 2011
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -14,22 +17,23 @@ import numpy as np
 
 from cortex.types import UNSEEN, Array, Motions
 
+SQUEEZED = "squeezed"
+
 
 def told(schemas: Mapping[int, Motions]) -> dict[str, Any]:
-    """The schemas of situations as JSON values; one that an earlier situation has as well is that one's number."""
-    values: dict[str, Any] = {}
-    for situation, motions in schemas.items():
-        schema = {field.name: _value(getattr(motions, field.name)) for field in fields(motions)}
-        same = next((int(other) for other, known in values.items() if known == schema), None)
-        values[str(situation)] = schema if same is None else same
-    return values
+    """The schemas of situations as JSON values, squeezed: those of one agent are much alike."""
+    values = {
+        str(situation): {field.name: _value(getattr(motions, field.name)) for field in fields(motions)}
+        for situation, motions in schemas.items()
+    }
+    return {SQUEEZED: base64.b85encode(zlib.compress(json.dumps(values).encode(), 9)).decode()}
 
 
 def heard(values: Mapping[str, Any]) -> dict[int, Motions]:
-    """The schemas that were `told`."""
-    return {
-        int(s): _motions(values[str(schema)] if isinstance(schema, int) else schema) for s, schema in values.items()
-    }
+    """The schemas that were `told`, squeezed or not."""
+    if SQUEEZED in values:
+        values = json.loads(zlib.decompress(base64.b85decode(values[SQUEEZED])))
+    return {int(situation): _motions(schema) for situation, schema in values.items()}
 
 
 def _value(value: Any) -> Any:
