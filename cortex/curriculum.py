@@ -13,6 +13,7 @@ from cortex.defaults import Sleep as Settings
 from cortex.dream import dream, replay
 from cortex.modules.habit import part as part_of
 from cortex.replay import moments
+from cortex.stakes import at_stake
 from cortex.types import Array, Episode, Habit, Scene, State, join, take
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Lessons:
     situation: Array  # [n]
     prior: Array  # [n, A] what the habit says of it before it learns
     alike: Array  # [n, 8, A] of which action each is, in the scene turned or mirrored, what that is in it
+    stake: Array  # [n] what the worst action would lose of the value, in [0, 1]
 
 
 def choose(
@@ -124,12 +126,11 @@ def search_again(
                 part = replace(part, probe=generator.random(len(part.old)) < agent.config.sleep.probe)
             taught, line = search_states(agent, part, settled)
             lessons.append(taught)
-            done, wanted = done + len(part.old), int(generator.poisson(dreams))
-            left = wanted * len(part.old)
-            tries = min(TRIES * wanted, DREAMS)
+            done, left = done + len(part.old), int(dreams * len(part.old) + generator.random())
+            tries = min(round(TRIES * dreams), DREAMS)
             # Where few states are left each is dreamed on from more than once at a time, so that fewer searches do.
             times = max(1, min(ROOTS // len(part.old), tries // ROUNDS))
-            again = np.tile(np.arange(len(part.old)), times)
+            again = np.concatenate([generator.permutation(len(part.old)) for _ in range(times)])
             part, line = take(part, again), line[again]
             latest = part
             for number in range(tries // times):
@@ -178,9 +179,11 @@ def search_states(agent: Agent, chosen: Remembered, settled: bool) -> tuple[Less
     value = np.clip(plan.value / max(1.0, top), 0, 1)
     where = chosen.old, chosen.probe, chosen.episode, chosen.t, chosen.dreamed, chosen.situation
     habit, alike = agent.habit(chosen.state.scene), alike_of(agent, chosen)
-    found = plan.steps > 0
+    found, stake = plan.steps > 0, np.zeros(len(value))
+    if agent.config.sleep.stakes > 0 and not settled:
+        stake = at_stake(agent, chosen.state, chosen.situation, value, nodes)
     lessons = Lessons(
-        chosen.state.scene, plan.weights, plan.best, value, found, plan.known, *where, habit.prior, alike
+        chosen.state.scene, plan.weights, plan.best, value, found, plan.known, *where, habit.prior, alike, stake
     )  # fmt: skip
     return rehearsed(agent, lessons, habit) if settled else lessons, plan.actions
 

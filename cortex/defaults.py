@@ -150,6 +150,7 @@ class Sleep:
     choice: float = setting(
         1.0, "how far lessons are drawn by what is still to be learned of them; 0 = by lot", least=0, most=1
     )
+    stakes: float = setting(1.0, "how far what can be lost in it counts in that; 0 = it is not looked for", least=0)
     mirror: bool = setting(True, "learn of each mapped scene turned and mirrored too, where the body allows it")
     search: float = setting(1.0, "nodes for each, as a share of planner.simulations; 0 = none is searched", least=0)
     distil: float = setting(1.0, "share of the updates made of the habit; 0 = it learns nothing", least=0, most=1)

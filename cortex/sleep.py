@@ -267,10 +267,11 @@ def distil(
 
 
 def choice_of(agent: Agent, lessons: Lessons, tomorrow: Collection[int] = ()) -> habit.Choice:
-    """How lessons are drawn: by what the habit does in them, as far as ``sleep.choice`` says, and by what comes
-    ``tomorrow``."""
+    """How lessons are drawn: by what the habit does in them and what is at stake, as far as ``sleep.choice`` says, and
+    by what comes ``tomorrow``."""
     mass, sleep = (lessons.prior * lessons.best).sum(axis=1), agent.config.sleep
-    return habit.Choice(mass, lessons.situation, needed(sleep, lessons.situation, tomorrow), sleep.choice)
+    need = needed(sleep, lessons.situation, tomorrow)
+    return habit.Choice(mass, lessons.situation, need, sleep.stakes * lessons.stake, sleep.choice)
 
 
 def _stages(report: Report) -> Callable[[str], Any]:

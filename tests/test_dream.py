@@ -120,6 +120,19 @@ def test_of_few_states_as_much_is_dreamed_in_few_searches(
     assert len(searched) <= 8 and max(searched) <= curriculum.ROOTS
 
 
+def test_of_each_situation_as_much_is_dreamed_as_it_is_due_in_every_night(keeper: cortex.Agent) -> None:
+    agent = replace(keeper, config=replace(keeper.config, sleep=replace(keeper.config.sleep, states=56)))
+    states = remembered(keeper)
+    states = take(states, np.tile(np.arange(4), 8))
+    zero = np.zeros(32, np.int64)
+    chosen = Remembered(states, zero, zero > 0, zero > 0, zero, zero, zero > 0)
+    found = []
+    for seed in range(8):
+        lessons = search_again(agent, [chosen], np.random.default_rng(seed), None)
+        found.append(int((lessons.found & lessons.dreamed).sum()))
+    assert min(found) >= 20 and max(found) <= 26, "three quarters of a dream for each of 32 states"
+
+
 def test_however_much_is_to_be_dreamed_dreams_go_on_to_what_comes_late(
     keeper: cortex.Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def learn(policy: HabitPolicy, scene: Scene, best: Array, value: Array, steps: i
 
 
 def by_lot(scenes: int) -> Choice:
-    return Choice(np.zeros(scenes), np.zeros(scenes), np.ones(scenes), 0.0)
+    return Choice(np.zeros(scenes), np.zeros(scenes), np.ones(scenes), np.zeros(scenes), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -212,23 +212,33 @@ def test_what_is_learned_of_scenes_is_known_of_their_mirror_images_where_these_m
 
 def test_lessons_are_drawn_that_can_be_learned_and_most_where_least_is_known() -> None:
     mass = np.repeat([0.99, 0.5, 0.01, 0.9], 100)  # known, half learned, beyond it; another game that is better known
-    game, need = np.repeat([0, 0, 0, 1], 100), np.ones(400)
-    chosen = Choice(mass, game, need, 1.0)
+    game, need, stake = np.repeat([0, 0, 0, 1], 100), np.ones(400), np.zeros(400)
+    chosen = Choice(mass, game, need, stake, 1.0)
     known, half, beyond, other = chosen.chances().reshape(4, 100).sum(axis=1)
     assert half > 2 * known and half > 2 * beyond and known + half + beyond > 3 * other > 0
     rows = chosen.draw(4000, np.random.default_rng(0))
     assert np.bincount(rows // 100, minlength=4)[1] / 4000 == pytest.approx(half, abs=0.05)
     chosen.did(np.arange(100, 200), np.full(100, 0.99))
     assert chosen.chances()[100:200].sum() < 0.6 * half, "what was learned gives way"
-    wanted = Choice(mass, game, np.where(game == 1, 3.0, 1.0), 1.0).chances()[300:].sum()
+    wanted = Choice(mass, game, np.where(game == 1, 3.0, 1.0), stake, 1.0).chances()[300:].sum()
     assert wanted / (1 - wanted) == pytest.approx(3 * other / (1 - other))
-    np.testing.assert_allclose(Choice(mass, game, need, 0.0).chances(), 1 / 400)
+    np.testing.assert_allclose(Choice(mass, game, need, stake, 0.0).chances(), 1 / 400)
+
+
+def test_where_there_is_much_to_lose_lessons_are_drawn_more_and_what_is_known_there_counts_more() -> None:
+    stake, game = np.tile([0.7, 0.0, 0.0, 0.0], 100), np.repeat([0, 1], 200)
+    mass = np.where((stake > 0) == (game == 0), 0.5, 0.9)  # in game 0 what is dear is not known, in game 1 all else
+    dear, cheap = (Choice(np.full(400, 0.5), 0 * game, np.ones(400), s, 1.0).chances()[0] for s in (stake, 0 * stake))
+    assert dear > 2 * cheap
+    of_first = [Choice(mass, game, np.ones(400), s, 1.0).chances()[:200].sum() for s in (stake, 0 * stake)]
+    assert of_first[0] > 0.6 > 0.4 > of_first[1]
 
 
 def test_what_is_new_is_not_outnumbered_by_all_that_is_known() -> None:
     game = np.repeat(np.arange(44), 100)
     mass = np.where(game < 40, 0.95, 0.35)
-    of_new = Choice(mass, game, np.ones(4400), 1.0).chances()[4000:].sum()
+    of_new = Choice(mass, game, np.ones(4400), np.zeros(4400), 1.0).chances()[4000:].sum()
     assert of_new > 0.6, "four new games among forty that are known get most of the draws while they are new"
-    later = Choice(np.where(game < 40, 0.95, 0.85), game, np.ones(4400), 1.0).chances()[:4000].sum()
+    known = np.where(game < 40, 0.95, 0.85)
+    later = Choice(known, game, np.ones(4400), np.zeros(4400), 1.0).chances()[:4000].sum()
     assert later > 0.75, "and what is known is not left alone when they are known too"

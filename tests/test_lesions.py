@@ -296,6 +296,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "choose": even,
     "need": foresees,
     "weighing": weighs,
+    "stakes": lambda lived: bool(lived.taught("stake").any()),
     "mirror": lambda lived: bool((lived.taught("alike").reshape(-1, 8, lived.agent.motor.actions)[:, 1:] >= 0).any()),
     "search_again": lambda lived: bool(lived.taught("found").any()),
     "distil": lambda lived: bool(lived.drawn),
@@ -311,7 +312,7 @@ def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
 
 
-TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing"}
+TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing", "stakes"}
 SLEPT = TAUGHT | {
     "mirror",
     "need",
@@ -341,6 +342,7 @@ NEEDS: dict[str, set[str]] = {
         "dream",
         "mirror",
         "need",
+        "stakes",
     },
     "salience": {"forgetting"},  # a lot knows no age
     "planner": TAUGHT | {"curiosity", "motor", "caution"},  # who never searched may have met nothing that pays

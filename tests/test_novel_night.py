@@ -165,7 +165,7 @@ def test_wrong_labels_are_those_of_other_states_that_search_knew_something_of() 
     count = 400
     column: Any = np.arange(count)
     targets, found = np.eye(count, dtype=np.float32), np.arange(count) % 2 == 0
-    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 9)
+    lessons = Lessons(column, targets, targets > 0, column / count, found, *[column] * 10)
     given = choice._mislabelled(lessons, 0.25, np.random.default_rng(0))
     label = given.targets.argmax(axis=1)
     assert 0.08 < (label != column).mean() < 0.2, "half of what is drawn can be taught"

@@ -1,10 +1,10 @@
 """Which lesson comes next: what can be learned and is not yet, most of it where least is known.
 
 Within a situation p(1-p) decides, p being the probability that the habit does what search would choose: what it does
-anyway teaches nothing, what it never does may be wrong. Among situations the square of the share that is not known yet
-decides, so that the few of a day are not outnumbered by all that went before, and what is needed tomorrow (gain and
-need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so that to choose costs nothing
-(prioritised replay, Schaul 2016, section 3.2, with another priority).
+anyway teaches nothing, what it never does may be wrong; and so does what there is to lose. Among situations the square
+of the share that is not known yet decides, so that the few of a day are not outnumbered by all that went before, and
+what is needed tomorrow (gain and need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so
+that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from cortex.types import Array
 
 EVEN = 0.3
 """Share of a lesson's chance that every lesson has, however well it is known."""
+CALM = 0.15
+"""What counts as being at stake where nothing is."""
 LEAST = 0.1
 """Least share of a situation that counts as not known."""
 REFRESH = 25
@@ -23,11 +25,12 @@ REFRESH = 25
 
 class Choice:
     """Draws from T lessons. ``mass`` [T]: the habit's probability of what search would choose; ``group`` [T]: their
-    situations; ``need`` [T]: how many times as much is learned of each; ``share``: how far all this counts, 0 = by lot.
+    situations; ``need`` [T]: how many times as much is learned of each; ``stake`` [T]: what a mistake would lose, in
+    [0, 1]; ``share``: how far all this counts, 0 = by lot.
     """
 
-    def __init__(self, mass: Array, group: Array, need: Array, share: float) -> None:
-        self.mass, self.share, self.drawn = np.array(mass, np.float64), share, 0
+    def __init__(self, mass: Array, group: Array, need: Array, stake: Array, share: float) -> None:
+        self.mass, self.stake, self.share, self.drawn = np.array(mass, np.float64), CALM + stake, share, 0
         _, self.group, self.size = np.unique(group, return_inverse=True, return_counts=True)
         self.need = np.bincount(self.group, need) / self.size
         self.rising = np.zeros(0)  # the chances, summed up, as they were when last looked at
@@ -46,8 +49,8 @@ class Choice:
 
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
-        learnable = EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass)
-        known = np.bincount(self.group, self.mass) / self.size
+        learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
+        known = np.bincount(self.group, self.stake * self.mass) / np.bincount(self.group, self.stake)
         of_group = self.need * np.maximum(LEAST, 1 - known) ** 2 / np.bincount(self.group, learnable)
         chosen = learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
