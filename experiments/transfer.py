@@ -2,10 +2,10 @@
 
 Of each agent of ``--lives`` a copy and a newborn with its settings live a further day of ``--games`` new games, then
 sleep nights of ``--updates`` updates, each number from the same evening. Rows tell the actions to the first win over
-those of the reference, and, after each night, how much of what search can do the habit alone does in the new games,
-the hippocampus cleared (mean over mean). ``ratio`` is the first of the lived over that of the newborn, game by game
-(geometric mean).
-Whether nights still teach as much as the first one did (loss of plasticity, Dohare et al. 2024) stands in the same row.
+those of the reference, and, after each night, what the habit alone scores in the new games, the hippocampus cleared,
+and how much that is of what search can do there by the evening (mean over mean). ``ratio`` is the first of the lived
+over that of the newborn, game by game (geometric mean). Whether nights still teach as much as the first one did (loss
+of plasticity, Dohare et al. 2024) stands in the same row.
 
 A newborn that lives a day of several games is one no more after the first of them. So ``--first`` further games are
 met as the first game of their day, each by another copy and another newborn: ``ratio_first``, in which a game that was
@@ -23,11 +23,11 @@ import numpy as np
 
 from experiments import common, lived
 
-FIRST = 60_000_000
+FIRST = 62_000_000
 """Seed of the first of the new games."""
 ALONE = 61_000_000
 """Seed of the first of the games that are met as the first of a day."""
-COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "ratio_first", "updates", "habit")
+COLUMNS = ("life", "agent", "games", "won", "first_win_over_h", "ratio", "ratio_first", "updates", "score", "habit")
 
 
 def main() -> None:
@@ -127,6 +127,7 @@ def rows(life: str, told: dict[str, Any]) -> list[dict[str, Any]]:
                     "ratio": _geometric([a / b for a, b in both]) if who == "lived" else None,
                     "ratio_first": ratio_first,
                     "updates": int(updates),
+                    "score": float(np.mean(habit)),
                     "habit": float(np.mean(habit)) / searched if searched > 0 else None,
                 }
             )
@@ -142,11 +143,11 @@ def over(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
         some = [row for row in table if (row["agent"], row["updates"]) == (who, updates)]
         mean = {"life": "mean", "agent": who, "updates": updates}
         mean |= {name: sum(row[name] for row in some) for name in ("games", "won")}
-        for name in ("first_win_over_h", "ratio", "ratio_first", "habit"):
+        for name in ("first_win_over_h", "ratio", "ratio_first", "score", "habit"):
             values = [float(row[name]) for row in some if row[name] is not None]
             if not values:
                 continue
-            told, back = (np.log(values), np.exp) if name != "habit" else (np.array(values), np.asarray)
+            told, back = (np.log(values), np.exp) if name not in ("score", "habit") else (np.array(values), np.asarray)
             low, high = interval(told) if len(told) > 1 else (told[0], told[0])
             told = {"value": float(back(told.mean())), "low": float(back(low)), "high": float(back(high))}
             mean[name] = common.figure(told)

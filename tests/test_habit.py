@@ -234,6 +234,36 @@ def test_where_there_is_much_to_lose_lessons_are_drawn_more_and_what_is_known_th
     assert of_first[0] > 0.6 > 0.4 > of_first[1]
 
 
+def test_what_it_would_hardly_do_is_believed_the_less_the_more_it_knows() -> None:
+    mass, game = np.array([0.01, 0.5, 0.99] * 100), np.repeat([0, 1], 150)
+    known = Choice(np.where(game, mass, 0.9), game, np.ones(300), np.zeros(300), 1.0)
+    known.chances()
+    known.did(np.arange(3), mass[:3])
+    wrong, half, sure = known.trust(np.arange(3))
+    assert wrong < 0.4 and half == sure == 1, "in a game of which it knows nearly all"
+    assert known.trust(np.arange(150, 153))[0] > 1.5 * wrong, "in one of which it knows half"
+    by_lot = Choice(mass, game, np.ones(300), np.zeros(300), 0.0)
+    by_lot.chances()
+    assert (by_lot.trust(np.arange(300)) == 1).all()
+
+
+@pytest.mark.slow
+def test_wrong_lessons_harm_less_where_they_are_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    (scene, best, value), (others, right, _) = rooms(2_000, seed=0), rooms(400, seed=1)
+    draw = np.random.default_rng(5)
+    order = np.where(draw.random(2_000) < 0.25, draw.permutation(2_000), np.arange(2_000))
+
+    def does_right() -> float:
+        policy, every = HabitPolicy(3, width=32), np.ones(2_000)
+        chosen = Choice(every / 3, 0 * every, every, 0 * every, 1.0)
+        learn(policy, scene, best[order], value[order], steps=300, choice=chosen)
+        return float((policy(others).prior * right).sum(axis=1).mean())
+
+    doubting = does_right()
+    monkeypatch.setattr(Choice, "trust", lambda self, rows: np.ones(len(rows)))
+    assert doubting > does_right() + 0.03
+
+
 def test_what_is_new_is_not_outnumbered_by_all_that_is_known() -> None:
     game = np.repeat(np.arange(44), 100)
     mass = np.where(game < 40, 0.95, 0.35)

@@ -144,6 +144,7 @@ def test_a_further_day_is_held_against_a_newborns_game_by_game() -> None:
     assert lived["won"] == 2 and lived["first_win_over_h"] == pytest.approx(2**0.5) and newborn["won"] == 3
     assert lived["ratio"] == pytest.approx((10 / 40 * 10 / 5) ** 0.5), "of the games that both have won"
     assert lived["habit"] == pytest.approx((0.5 + 0.8 + 0.3) / (1.0 + 0.8 + 0.0)), "of all that search can do"
+    assert lived["score"] == pytest.approx((0.5 + 0.8 + 0.3) / 3) and newborn["score"] == pytest.approx(0.2)
     mean = transfer.over([lived, newborn, *transfer.rows("two", told)])
     assert [row["agent"] for row in mean] == ["lived", "newborn"] and mean[0]["games"] == 6
 

@@ -14,7 +14,7 @@ import numpy as np
 from cortex.types import Array
 
 EVEN = 0.3
-"""Share of a lesson's chance that every lesson has, however well it is known."""
+"""Share of a lesson's chance and of its weight that every lesson has, however well it is known or doubted."""
 CALM = 0.15
 """What counts as being at stake where nothing is."""
 LEAST = 0.1
@@ -34,6 +34,7 @@ class Choice:
         _, self.group, self.size = np.unique(group, return_inverse=True, return_counts=True)
         self.need = np.bincount(self.group, need) / self.size
         self.rising = np.zeros(0)  # the chances, summed up, as they were when last looked at
+        self.known = np.zeros(len(self.size))  # of each situation, as it was then
 
     def draw(self, batch: int, generator: np.random.Generator) -> Array:
         """The next lessons [batch], each by its chance, as often as it comes."""
@@ -47,10 +48,15 @@ class Choice:
         """What the habit does in ``rows`` [n] now."""
         self.mass[rows] = mass
 
+    def trust(self, rows: Array) -> Array:
+        """How far each of ``rows`` [n] is believed, at most 1: who knows a situation doubts what is quite unlike it."""
+        likely, known = np.minimum(self.mass[rows], 0.5), self.known[self.group[rows]]
+        return np.maximum(EVEN, 1 - self.share * known * (1 - 4 * likely * (1 - likely)))
+
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
         learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
-        known = np.bincount(self.group, self.stake * self.mass) / np.bincount(self.group, self.stake)
-        of_group = self.need * np.maximum(LEAST, 1 - known) ** 2 / np.bincount(self.group, learnable)
+        self.known = np.bincount(self.group, self.stake * self.mass) / np.bincount(self.group, self.stake)
+        of_group = self.need * np.maximum(LEAST, 1 - self.known) ** 2 / np.bincount(self.group, learnable)
         chosen = learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)

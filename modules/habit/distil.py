@@ -33,7 +33,8 @@ def fit(
 ) -> dict[str, float]:
     """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
 
-    AdamW, warm-up, cosine, clipped gradients; ``choice`` draws the rows and is told what the habit does in them. A row
+    AdamW, warm-up, cosine, clipped gradients; ``choice`` draws the rows, is told what the habit does in them, and says
+    how far they are believed. A row
     is seen turned or mirrored by lot: ``alike`` [T, 8, A] says for each of `SYMMETRIES` of which action each one then
     is what that was, -1 where the row must not be seen so. ``progress(step, losses)`` is called after each step,
     ``drawn`` is given the rows of each. The confidence is silent until `calibrate` is called again, since it was
@@ -66,7 +67,8 @@ def fit(
         aims, worth = goals[0][index].gather(1, was), goals[1][index]
         losses, does = policy.losses((tokens[index, :upto], there, known[index, :upto]), aims, worth)
         choice.did(rows, does.numpy())
-        total = torch.stack([LOSS_WEIGHTS[name] * loss.mean() for name, loss in losses.items()]).sum()
+        trust = torch.from_numpy(choice.trust(rows).astype(np.float32))
+        total = torch.stack([LOSS_WEIGHTS[name] * (trust @ loss) / trust.sum() for name, loss in losses.items()]).sum()
         optimiser.param_groups[0]["lr"] = learning_rate * schedule(step, steps)
         optimiser.zero_grad()
         total.backward()
