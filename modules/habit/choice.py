@@ -19,6 +19,8 @@ CALM = 0.15
 """What counts as being at stake where nothing is."""
 LEAST = 0.1
 """Least share of a situation that counts as not known."""
+LATELY = 0.03
+"""How far each draw of a situation changes what is believed to be known of it."""
 REFRESH = 25
 """Draws after which the chances follow what was learned."""
 
@@ -34,7 +36,8 @@ class Choice:
         _, self.group, self.size = np.unique(group, return_inverse=True, return_counts=True)
         self.need = np.bincount(self.group, need) / self.size
         self.rising = np.zeros(0)  # the chances, summed up, as they were when last looked at
-        self.known = np.zeros(len(self.size))  # of each situation, as it was then
+        self.learnable = self.stake  # the chance of each within its situation, as it was then
+        self.lately = self._of_group(self.stake * self.mass) / self._of_group(self.stake)
 
     def draw(self, batch: int, generator: np.random.Generator) -> Array:
         """The next lessons [batch], each by its chance, as often as it comes."""
@@ -47,16 +50,25 @@ class Choice:
     def did(self, rows: Array, mass: Array) -> None:
         """What the habit does in ``rows`` [n] now."""
         self.mass[rows] = mass
+        group, weight = self.group[rows], self.stake[rows] / self.learnable[rows]  # as if each came as often
+        number = len(self.size)
+        total = np.maximum(np.bincount(group, weight, number), 1e-9)
+        share = 1 - (1 - LATELY) ** np.bincount(group, minlength=number)
+        self.lately += share * (np.bincount(group, weight * mass, number) / total - self.lately)
 
     def trust(self, rows: Array) -> Array:
         """How far each of ``rows`` [n] is believed, at most 1: who knows a situation doubts what is quite unlike it."""
-        likely, known = np.minimum(self.mass[rows], 0.5), self.known[self.group[rows]]
+        likely, known = np.minimum(self.mass[rows], 0.5), self.lately[self.group[rows]]
         return np.maximum(EVEN, 1 - self.share * known * (1 - 4 * likely * (1 - likely)))
 
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
-        learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
-        self.known = np.bincount(self.group, self.stake * self.mass) / np.bincount(self.group, self.stake)
-        of_group = self.need * np.maximum(LEAST, 1 - self.known) ** 2 / np.bincount(self.group, learnable)
-        chosen = learnable * of_group[self.group]
+        self.learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
+        known = self._of_group(self.stake * self.mass) / self._of_group(self.stake)
+        of_group = self.need * np.maximum(LEAST, 1 - known) ** 2 / self._of_group(self.learnable)
+        chosen = self.learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
+
+    def _of_group(self, values: Array) -> Array:
+        """The sum of ``values`` [T] over each situation."""
+        return np.bincount(self.group, values, len(self.size))
