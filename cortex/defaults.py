@@ -148,7 +148,10 @@ class Sleep:
     today: float = setting(3.0, "how many times as many of a situation of today as of an older one", least=0)
     need: float = setting(2.0, "how many times more of a situation that is said to come tomorrow; 0 = none", least=0)
     choice: float = setting(
-        1.0, "how far lessons are drawn by what is still to be learned of them; 0 = by lot", least=0, most=1
+        1.0,
+        "how far lessons are drawn by what is still to be learned of them, and doubted; 0 = by lot",
+        least=0,
+        most=1,
     )
     stakes: float = setting(1.0, "how far what can be lost in it counts in that; 0 = it is not looked for", least=0)
     mirror: bool = setting(True, "learn of each mapped scene turned and mirrored too, where the body allows it")

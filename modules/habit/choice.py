@@ -5,6 +5,9 @@ anyway teaches nothing, what it never does may be wrong; and so does what there 
 of the share that is not known yet decides, so that the few of a day are not outnumbered by all that went before, and
 what is needed tomorrow (gain and need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so
 that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
+
+What is quite unlike what the habit does in a situation of which it knows much is believed less: networks learn what
+is right before they learn wrong labels by heart (Arpit 2017), so what stays unlikely is probably wrong.
 """
 
 from __future__ import annotations
