@@ -245,6 +245,10 @@ def test_what_it_would_hardly_do_is_believed_the_less_the_more_it_knows() -> Non
     by_lot = Choice(mass, game, np.ones(300), np.zeros(300), 0.0)
     by_lot.chances()
     assert (by_lot.trust(np.arange(300)) == 1).all()
+    learning = Choice(np.full(1000, 0.1), np.zeros(1000), np.ones(1000), np.zeros(1000), 1.0)
+    before = learning.trust(np.zeros(1, np.int64))
+    learning.did(np.arange(1, 101), np.full(100, 0.95))
+    assert (learning.trust(np.zeros(1, np.int64)) < before - 0.3).all(), "of late it knew what was drawn, a tenth of all"
 
 
 @pytest.mark.slow

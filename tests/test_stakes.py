@@ -38,7 +38,7 @@ def test_where_a_thing_can_be_pushed_to_where_it_stays_there_is_much_to_lose() -
     assert ((stake >= 0) & (stake <= value + 1e-6)).all()
     dear, free = stake > 0.3, stake == 0
     assert 0.05 < dear.mean() < 0.6 and free.mean() > 0.2
-    # Among the actions of a dear state is one after which even a long search finds less than half of what there was.
+    # Among the actions of a dear state is one after which even a long search finds much less than there was.
     model: Any = agent.imagination.calm().model(state, np.zeros(len(value), np.int64))
     told, least = model.expand(model.roots()), value.copy()
     for action in range(agent.motor.actions):
