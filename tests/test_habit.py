@@ -248,7 +248,7 @@ def test_what_it_would_hardly_do_is_believed_the_less_the_more_it_knows() -> Non
     learning = Choice(np.full(1000, 0.1), np.zeros(1000), np.ones(1000), np.zeros(1000), 1.0)
     before = learning.trust(np.zeros(1, np.int64))
     learning.did(np.arange(1, 101), np.full(100, 0.95))
-    assert (learning.trust(np.zeros(1, np.int64)) < before - 0.3).all(), "of late it knew what was drawn, a tenth of all"
+    assert (learning.trust(np.zeros(1, np.int64)) < before - 0.3).all(), "it knew all that was drawn of late"
 
 
 @pytest.mark.slow
