@@ -31,6 +31,7 @@ LESIONS: dict[str, str] = {
     "choose": "sleep.balance=0",  # what is replayed is drawn by lot
     "need": "sleep.need=0",  # what is said to come tomorrow is not replayed more
     "weighing": "sleep.choice=0",  # what the habit knows is repeated as much as what it can still learn
+    "recency": "sleep.recent=1",  # what is new is repeated no more than what is old
     "stakes": "sleep.stakes=0",  # where there is much to lose is repeated as much as where there is nothing
     "mirror": "sleep.mirror=false",  # of a scene no more is learned than as it is
     "search_again": "sleep.search=0",  # the night finds nothing to teach the habit

@@ -268,9 +268,9 @@ def distil(
 
 def choice_of(agent: Agent, lessons: Lessons, tomorrow: Collection[int] = ()) -> habit.Choice:
     """How lessons are drawn: by what the habit does in them and what is at stake, as far as ``sleep.choice`` says, and
-    by what comes ``tomorrow``."""
+    by what is new and what comes ``tomorrow``."""
     mass, sleep = (lessons.prior * lessons.best).sum(axis=1), agent.config.sleep
-    need = needed(sleep, lessons.situation, tomorrow)
+    need = needed(sleep, lessons.situation, tomorrow) * np.where(lessons.old, 1.0, sleep.recent)
     return habit.Choice(mass, lessons.situation, need, sleep.stakes * lessons.stake, sleep.choice)
 
 

@@ -225,6 +225,15 @@ def test_lessons_are_drawn_that_can_be_learned_and_most_where_least_is_known() -
     np.testing.assert_allclose(Choice(mass, game, need, stake, 0.0).chances(), 1 / 400)
 
 
+def test_a_situation_that_is_being_lost_comes_again_long_before_all_of_it_was_drawn() -> None:
+    game = np.repeat([0, 1], 2000)
+    chosen = Choice(np.full(4000, 0.95), game, np.ones(4000), np.zeros(4000), 1.0)
+    assert chosen.chances()[:2000].sum() == pytest.approx(0.5)
+    rows = chosen.draw(150, np.random.default_rng(0))
+    chosen.did(rows, np.where(game[rows] == 0, 0.2, 0.95))  # the habit does in few of one what it did in all of it
+    assert chosen.chances()[:2000].sum() > 0.9
+
+
 def test_where_there_is_much_to_lose_lessons_are_drawn_more_and_what_is_known_there_counts_more() -> None:
     stake, game = np.tile([0.7, 0.0, 0.0, 0.0], 100), np.repeat([0, 1], 200)
     mass = np.where((stake > 0) == (game == 0), 0.5, 0.9)  # in game 0 what is dear is not known, in game 1 all else

@@ -237,6 +237,16 @@ def weighs(lived: Lived) -> bool:
     return bool(np.ptp(chances) > 0.1 * chances.mean())
 
 
+def refreshes(lived: Lived) -> bool:
+    """Whether lessons of today are drawn more than older ones that are known as well."""
+    if lived.lessons is None or not len(lived.lessons.old):
+        return False
+    game = np.arange(len(lived.lessons.old)) % 2
+    known = replace(lived.lessons, situation=game, old=game == 0)
+    chances = [sleep.choice_of(lived.agent, one).chances() for one in (known, replace(known, old=game < 0))]
+    return bool(chances[0][game == 0].sum() < 0.5 * chances[1][game == 0].sum())
+
+
 def inhibited(lived: Lived) -> bool:
     """Whether what a habit does gives way where it led back to the same place."""
     motor, stays = lived.agent.motor, np.zeros(1, bool)
@@ -296,6 +306,7 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "choose": even,
     "need": foresees,
     "weighing": weighs,
+    "recency": refreshes,
     "stakes": lambda lived: bool(lived.taught("stake").any()),
     "mirror": lambda lived: bool((lived.taught("alike").reshape(-1, 8, lived.agent.motor.actions)[:, 1:] >= 0).any()),
     "search_again": lambda lived: bool(lived.taught("found").any()),
@@ -312,7 +323,7 @@ def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
 
 
-TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing", "stakes"}
+TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing", "recency", "stakes"}
 SLEPT = TAUGHT | {
     "mirror",
     "need",
@@ -352,6 +363,7 @@ NEEDS: dict[str, set[str]] = {
     "learn_body": {"body_image"},
     "search_again": TAUGHT,
     "distil": TAUGHT,
+    "weighing": {"recency"},  # a lot knows no day
     # So many lived states are asked for that all are chosen; and what the body felt there does not turn with a scene.
     "dream": {"choose", "mirror"},
     "prune": {"gist", "salience", "forgetting"},  # what of it stays, and what goes first

@@ -2,9 +2,9 @@
 
 Within a situation p(1-p) decides, p being the probability that the habit does what search would choose: what it does
 anyway teaches nothing, what it never does may be wrong; and so does what there is to lose. Among situations the square
-of the share that is not known yet decides, so that the few of a day are not outnumbered by all that went before, and
-what is needed tomorrow (gain and need, Mattar & Daw 2018). What the habit did when a lesson was last drawn is kept, so
-that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
+of the share that was not known lately decides, so that one that is being lost comes again before much of it is gone,
+and what is needed: tomorrow (gain and need, Mattar & Daw 2018), or since it is new. What the habit did when a lesson was
+last drawn is kept, so that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
 
 What is quite unlike what the habit does in a situation of which it knows much is believed less: networks learn what
 is right before they learn wrong labels by heart (Arpit 2017), so what stays unlikely is probably wrong.
@@ -67,8 +67,7 @@ class Choice:
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
         self.learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
-        known = self._of_group(self.stake * self.mass) / self._of_group(self.stake)
-        of_group = self.need * np.maximum(LEAST, 1 - known) ** 2 / self._of_group(self.learnable)
+        of_group = self.need * np.maximum(LEAST, 1 - self.lately) ** 2 / self._of_group(self.learnable)
         chosen = self.learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
 
