@@ -3,8 +3,9 @@
 Within a situation p(1-p) decides, p being the probability that the habit does what search would choose: what it does
 anyway teaches nothing, what it never does may be wrong; and so does what there is to lose. Among situations the square
 of the share that was not known lately decides, so that one that is being lost comes again before much of it is gone,
-and what is needed: tomorrow (gain and need, Mattar & Daw 2018), or since it is new. What the habit did when a lesson was
-last drawn is kept, so that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another priority).
+and what is needed: tomorrow (gain and need, Mattar & Daw 2018), or since it is new. What the habit did when a lesson
+was last drawn is kept, so that to choose costs nothing (prioritised replay, Schaul 2016, section 3.2, with another
+priority).
 
 What is quite unlike what the habit does in a situation of which it knows much is believed less: networks learn what
 is right before they learn wrong labels by heart (Arpit 2017), so what stays unlikely is probably wrong.
