@@ -143,6 +143,7 @@ class Sleep:
     steps: int = setting(2000, "updates a night; 0 = no night", least=0)
     batch: int = setting(64, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
+    bfloat16: bool = setting(True, "learn what neighbours say in bfloat16 where the processor has units for it (AMX)")
     states: int = setting(24000, "states searched again", least=0)
     balance: float = setting(1.0, "share of them chosen alike from all situations; 0 = by lot", least=0, most=1)
     today: float = setting(3.0, "how many times as many of a situation of today as of an older one", least=0)

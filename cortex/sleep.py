@@ -259,6 +259,7 @@ def distil(
         generator,
         tell,
         drawn,
+        sleep.bfloat16,
     )
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)

@@ -144,7 +144,14 @@ def profile(agent: Any, lessons: Any, updates: int) -> dict[str, float]:
     def fit(steps: int, tell: Callable[[int, Any], None]) -> None:
         given = (learn.scene, learn.targets, learn.value, learn.alike, choice_of(agent, learn))
         habit.fit(
-            copy.deepcopy(agent.habit), *given, steps, sleep.batch, sleep.learning_rate, np.random.default_rng(0), tell
+            copy.deepcopy(agent.habit),
+            *given,
+            steps,
+            sleep.batch,
+            sleep.learning_rate,
+            np.random.default_rng(0),
+            tell,
+            bfloat16=sleep.bfloat16,
         )
 
     # What is done once for all updates is told of no update: a stretch begins when the first update is over.

@@ -37,8 +37,11 @@ class Lateral(nn.Module):
         nn.init.zeros_(self.enter.bias)
         nn.init.zeros_(self.talk.bias)
 
-    def forward(self, tokens: Tensor, row: Tensor, column: Tensor, known: Tensor) -> Tensor:
-        """Tokens [B, N, inputs] at ``row``, ``column`` [B, N] from the agent, those that are ``known`` [B, N] bool."""
+    def forward(
+        self, tokens: Tensor, row: Tensor, column: Tensor, known: Tensor, precision: torch.dtype = torch.float32
+    ) -> Tensor:
+        """Tokens [B, N, inputs] at ``row``, ``column`` [B, N] from the agent, those that are ``known`` [B, N] bool; in
+        which ``precision`` they talk."""
         far = torch.iinfo(row.dtype).max
         known = known & (row.abs() <= REACH) & (column.abs() <= REACH)
         # The smallest map on which the own place lies beside all that a body knows.
@@ -53,10 +56,10 @@ class Lateral(nn.Module):
         # What is not known says nothing, however much of it the maps of other bodies make room for.
         times = entering.new_zeros(len(tokens), side * side).scatter_add(1, flat[..., 0], known.to(entering.dtype))
         seen = seen.masked_fill((times == 0).view(-1, 1, side, side), SILENCE)
-        said = functional.relu(seen)
+        seen, weight = (a.to(precision, memory_format=torch.channels_last) for a in (seen, self.talk.weight))
+        bias, edge, said = self.talk.bias.to(precision), NEAR // 2, functional.relu(seen)
         for _ in range(self.rounds):
-            said = self.talk(said).add_(seen).relu_()
-        edge = NEAR // 2
-        said = functional.pad(said, (edge, edge, edge, edge))
+            said = functional.conv2d(said, weight, bias, padding=edge).add_(seen).relu_()
+        said = functional.pad(said.float(), (edge, edge, edge, edge))
         body, step = torch.arange(len(tokens))[:, None], torch.arange(NEAR)
         return said[body, :, step.repeat_interleave(NEAR) - above, step.repeat(NEAR) - left].flatten(start_dim=1)

@@ -95,13 +95,15 @@ class HabitPolicy(nn.Module):
         self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
         self.register_buffer("calibration", torch.zeros(3))  # slope, shift, states it was found from
 
-    def forward(self, tokens: Tensor, place: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, place: Tensor, mask: Tensor, precision: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens [B, N, E], places [B, N], mask [B, N, 1] -> logits: policy [B, A], being best [B, A], value [B]."""
-        answer = self.answer(self.features(tokens, place, mask))
+        answer = self.answer(self.features(tokens, place, mask, precision))
         return answer[:, : self.actions], answer[:, self.actions : -1], answer[:, -1]
 
-    def features(self, tokens: Tensor, place: Tensor, mask: Tensor) -> Tensor:
-        """What the answers are made of [B, DECISION]."""
+    def features(self, tokens: Tensor, place: Tensor, mask: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """What the answers are made of [B, DECISION]; ``precision`` of what neighbours on a map tell each other."""
         root = mask.sum(dim=1).clamp(min=1).sqrt()
         read, on_map = self.read(tokens), place < GRID
         heard = functional.relu(read + self.place(place)) * mask
@@ -111,7 +113,7 @@ class HabitPolicy(nn.Module):
         units = self.decide(torch.cat([context, meant.amax(dim=1)], dim=-1))
         if on_map.any():
             row, column = place // SIDE - REACH, place % SIDE - REACH
-            units = units + self.near(self.lateral(meant, row, column, on_map & (mask[..., 0] > 0)))
+            units = units + self.near(self.lateral(meant, row, column, on_map & (mask[..., 0] > 0), precision))
         if not on_map.all():  # what stands in lists comes first
             listed = slice(int((~on_map).sum(dim=1).max()))
             look = self.look((place[:, listed] - GRID).clamp(min=0)) * ~on_map[:, listed, None]
@@ -162,11 +164,11 @@ class HabitPolicy(nn.Module):
         return Scene(tokens, scene.position, scene.modality, scene.mask)
 
     def losses(
-        self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor
+        self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor, precision: torch.dtype
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Each loss [B], and the probability [B] of doing what search would choose; inputs: `tensors` of B scenes;
-        targets [B, A], value [B] as for `fit`."""
-        policy, best, worth = self.forward(*inputs)
+        targets [B, A], value [B] and ``precision`` as for `fit`."""
+        policy, best, worth = self.forward(*inputs, precision)
         each = {
             "policy": policy_loss(policy, targets),
             "best": best_loss(best, targets),
