@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from cortex.modules.habit import Choice, HabitPolicy, fit, part
+from cortex.modules.habit import Choice, HabitPolicy, distil, fit, part
 from cortex.types import MODALITIES, SYMMETRIES, Array, CortexError, Scene
 
 VIEW = 7
@@ -124,6 +124,15 @@ def test_a_night_teaches_what_search_found_in_rooms_never_seen(learned: HabitPol
     assert np.corrcoef(habit.value, value)[0, 1] > 0.6
     np.testing.assert_allclose(habit.prior.sum(axis=1), 1, atol=1e-5)
     assert (habit.value >= 0).all() and (habit.value <= 1).all()
+
+
+def test_as_much_is_learned_in_bfloat16(learned: HabitPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distil, "QUICK", torch.bfloat16)
+    rough, (scene, best, _) = HabitPolicy(3, width=32), rooms(1_000, seed=2)
+    learn(rough, *rooms(3_000, seed=0), steps=400, bfloat16=True)
+    right = [best[np.arange(1_000), policy(scene).prior.argmax(axis=1)].mean() for policy in (rough, learned)]
+    assert right[0] != right[1] and abs(right[0] - right[1]) < 0.04
+    assert all(weight.dtype == torch.float32 for weight in rough.parameters())
 
 
 def test_it_heeds_the_word_that_names_the_goal(learned: HabitPolicy) -> None:

@@ -57,6 +57,14 @@ def test_what_stands_in_the_corner_of_the_map_is_heard_whatever_else_is_not_know
     assert not torch.equal(*told)
 
 
+def test_what_is_said_in_bfloat16_is_nearly_what_is_said_in_float32() -> None:
+    lateral = Lateral(WIDTH, 16, 6, torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        exact, rough = (lateral(*corridor(9, 4, gap=2), precision) for precision in (torch.float32, torch.bfloat16))
+    assert exact.dtype == rough.dtype == torch.float32
+    assert 0 < float((rough - exact).norm() / exact.norm()) < 0.01
+
+
 def test_no_body_hears_another_however_large_its_map_is() -> None:
     generator = torch.Generator().manual_seed(1)
     lateral = Lateral(WIDTH, 16, 4, generator)
