@@ -141,6 +141,7 @@ class Sleep:
     """The night."""
 
     steps: int = setting(2000, "updates a night; 0 = no night", least=0)
+    seconds: float = setting(0.0, "most seconds that the habit learns; 0 = as many as its updates take", least=0)
     batch: int = setting(64, "states of an update", least=1)
     learning_rate: float = setting(0.003, "step size of the optimiser", least=0)
     bfloat16: bool = setting(True, "learn what neighbours say in bfloat16 where the processor has units for it (AMX)")

@@ -246,6 +246,8 @@ def distil(
         order = generator.permutation(len(rows))
         learn = replace(learn, targets=learn.targets[order], value=learn.value[order])
     tell = None if progress is None else lambda update, losses: progress("habit", update + 1, steps, losses)
+    drawn = [] if drawn is None else drawn
+    before = len(drawn)
     losses = habit.fit(
         agent.habit,
         learn.scene,
@@ -260,11 +262,12 @@ def distil(
         tell,
         drawn,
         sleep.bfloat16,
+        sleep.seconds,
     )
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)
     report.losses |= {f"habit.{name}": value for name, value in losses.items()}
-    report.updates += steps
+    report.updates += len(drawn) - before
 
 
 def choice_of(agent: Agent, lessons: Lessons, tomorrow: Collection[int] = ()) -> habit.Choice:

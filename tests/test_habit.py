@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,26 @@ def test_nights_repeat_and_weights_travel_as_plain_tensors(learned: HabitPolicy)
     copy.load_state_dict(load(save(learned.state_dict())))
     for name in ("prior", "value", "confidence"):
         np.testing.assert_array_equal(getattr(copy(scene), name), getattr(learned(scene), name))
+
+
+def test_a_night_is_over_when_its_seconds_are_and_its_last_steps_are_small_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene, best, value = rooms(64, seed=4)
+    clock = (0.25 * tick for tick in range(10**6))
+    monkeypatch.setattr(distil, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    seen: list[int] = []
+    rates: list[float] = []
+    policy, steps_of = HabitPolicy(3, width=8), torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step", lambda self, *_: (rates.append(self.param_groups[0]["lr"]), steps_of(self))[1]
+    )
+    learn(policy, scene, best, value, steps=10**6, seconds=10.0, progress=lambda step, _: seen.append(step))
+    assert len(seen) == len(rates) == 40 and seen == sorted(seen) and seen[20] == 500_000
+    assert max(rates) > 20 * rates[-1] > 0
+    again: list[int] = []
+    learn(policy, scene, best, value, steps=5, seconds=1e6, progress=lambda step, _: again.append(step))
+    assert again == [0, 1, 2, 3, 4], "time enough for all"
 
 
 def test_what_cannot_be_learned_is_refused() -> None:

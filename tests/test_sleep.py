@@ -68,6 +68,13 @@ def test_zero_steps_are_no_night(lived: cortex.Agent) -> None:
     assert night(agent, np.random.default_rng(0))["updates"] == 0 and agent.digest() == digest
 
 
+def test_a_night_that_has_no_time_tells_how_little_it_learned(lived: cortex.Agent) -> None:
+    weights = {name: value.clone() for name, value in lived.weights().items()}
+    told = night(lived.lesioned("sleep.seconds=1e-6", "sleep.states=64", "sleep.guard=1"), np.random.default_rng(0))
+    assert told["updates"] == 100 + 1, "those of the world model, and one of the habit"
+    lived.restore(weights)
+
+
 def test_zero_states_are_next_to_no_night() -> None:
     kind = {"game_seed": 5, "difficulty": 1, "level": 1}
     bodies = gymnasium.make_vec("cortex/NovelGame-v0", 2, vectorization_mode="vector_entry_point", **kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -33,6 +34,7 @@ def fit(
     progress: Callable[[int, dict[str, float]], None] | None = None,
     drawn: list[Array] | None = None,
     bfloat16: bool = False,
+    seconds: float = 0.0,
 ) -> dict[str, float]:
     """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
 
@@ -40,9 +42,11 @@ def fit(
     how far they are believed. A row is seen turned or mirrored by lot: ``alike`` [T, 8, A] says for each of
     `SYMMETRIES` of which action each one then is what that was, -1 where the row must not be seen so.
     ``progress(step, losses)`` is called after each step, ``drawn`` is given the rows of each; with ``bfloat16``
-    neighbours on a map talk in `QUICK`. The confidence is silent until `calibrate` is called again, since it was
-    another network's. Equal for equal generators, thread counts and processors. With no steps or no scenes nothing
-    happens. Raises CortexError for values out of range and for targets that do not sum to 1.
+    neighbours on a map talk in `QUICK`. With ``seconds`` it is over after these at the latest: steps for which there
+    is no time are left out, evenly, so that the last ones are as small as ever. The confidence is silent until
+    `calibrate` is called again, since it was another network's. Equal for equal generators, thread counts and
+    processors, unless time was short. With no steps or no scenes nothing happens. Raises CortexError for values out of
+    range and for targets that do not sum to 1.
     """
     if len(value) and not (np.min(value) >= 0 and np.max(value) <= 1):
         raise CortexError("the habit learns values in [0, 1]: divide returns by the largest one")
@@ -54,11 +58,11 @@ def fit(
     tokens, place, known = tensors(policy.hear(scenes))
     most = known[..., 0].sum(dim=1).int()
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
-    last: list[dict[str, float]] = []
+    told: list[dict[str, float]] = []
     goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value)]
     around = turned(policy.place.num_embeddings)
-    precision = QUICK if bfloat16 else torch.float32
-    for step in range(steps):
+    precision, began, step = QUICK if bfloat16 else torch.float32, time.perf_counter(), 0
+    while step < steps:
         rows = choice.draw(batch, generator)
         index, turn = torch.from_numpy(rows), generator.integers(0, len(around), batch)
         turn = np.where(alike[rows, turn, 0] < 0, 0, turn)
@@ -78,11 +82,14 @@ def fit(
         nn.utils.clip_grad_norm_(policy.parameters(), CLIP)
         optimiser.step()
         means = {name: float(loss.detach().mean()) for name, loss in losses.items()}
-        last = [*last, means][-max(1, steps // 10) :]
+        told.append(means)
         if progress is not None:
             progress(step, means)
+        spent = (time.perf_counter() - began) / seconds if seconds else 0.0
+        step = max(step + 1, int(steps * spent))
     policy.nights += 1
     policy.calibration.zero_()
+    last = told[-max(1, len(told) // 10) :]
     return {name: float(np.mean([means[name] for means in last])) for name in last[0]}
 
 
