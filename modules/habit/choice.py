@@ -8,7 +8,9 @@ was last drawn is kept, so that to choose costs nothing (prioritised replay, Sch
 priority).
 
 What is quite unlike what the habit does in a situation of which it knows much is believed less: networks learn what
-is right before they learn wrong labels by heart (Arpit 2017), so what stays unlikely is probably wrong.
+is right before they learn wrong labels by heart (Arpit 2017), so what stays unlikely is probably wrong. The more so the
+more of it there is, since few such lessons are what is rare and dear, or what is just being forgotten (as Han 2018
+leaves out as many as labels are wrong).
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ LEAST = 0.1
 """Least share of a situation that counts as not known."""
 LATELY = 0.03
 """How far each draw of a situation changes what is believed to be known of it."""
+MANY = 0.2
+"""Share of what is unlike the habit in a situation from which all of that is doubted."""
 REFRESH = 25
 """Draws after which the chances follow what was learned."""
 
@@ -42,6 +46,7 @@ class Choice:
         self.rising = np.zeros(0)  # the chances, summed up, as they were when last looked at
         self.learnable = self.stake  # the chance of each within its situation, as it was then
         self.lately = self._of_group(self.stake * self.mass) / self._of_group(self.stake)
+        self.strange = self._of_group(self.stake * unlike(self.mass)) / self._of_group(self.stake)
 
     def draw(self, batch: int, generator: np.random.Generator) -> Array:
         """The next lessons [batch], each by its chance, as often as it comes."""
@@ -58,12 +63,15 @@ class Choice:
         number = len(self.size)
         total = np.maximum(np.bincount(group, weight, number), 1e-9)
         share = 1 - (1 - LATELY) ** np.bincount(group, minlength=number)
-        self.lately += share * (np.bincount(group, weight * mass, number) / total - self.lately)
+        for mean, now in ((self.lately, mass), (self.strange, unlike(mass))):
+            mean += share * (np.bincount(group, weight * now, number) / total - mean)
 
     def trust(self, rows: Array) -> Array:
-        """How far each of ``rows`` [n] is believed, at most 1: who knows a situation doubts what is quite unlike it."""
-        likely, known = np.minimum(self.mass[rows], 0.5), self.lately[self.group[rows]]
-        return np.maximum(EVEN, 1 - self.share * known * (1 - 4 * likely * (1 - likely)))
+        """How far each of ``rows`` [n] is believed, at most 1: who knows a situation doubts what is quite unlike it, if
+        there is much of that."""
+        group = self.group[rows]
+        doubt = self.lately[group] * np.minimum(1, self.strange[group] / MANY)
+        return np.maximum(EVEN, 1 - self.share * doubt * unlike(self.mass[rows]))
 
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
@@ -75,3 +83,9 @@ class Choice:
     def _of_group(self, values: Array) -> Array:
         """The sum of ``values`` [T] over each situation."""
         return np.bincount(self.group, values, len(self.size))
+
+
+def unlike(mass: Array) -> Array:
+    """How unlike what the habit does lessons of such ``mass`` are, in [0, 1]."""
+    likely = np.minimum(mass, 0.5)
+    return np.asarray(1 - 4 * likely * (1 - likely))
