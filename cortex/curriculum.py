@@ -25,8 +25,8 @@ ROOTS = 256
 """States searched side by side."""
 CHUNK = 512
 """Lessons about which the habit is asked at once."""
-DREAMS = 64
-"""Most dreams that one remembered state is given."""
+DREAMS = 512
+"""Most dreams that one remembered state is given: enough for all that is due where one alone is left of a game."""
 TRIES = 4
 """Most dreams for one that is to be learned from: in some games most of what can be dreamed up leads nowhere."""
 ROUNDS = 4

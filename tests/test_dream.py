@@ -91,14 +91,14 @@ def test_what_is_little_remembered_is_dreamed_of_more() -> None:
         return Remembered(state, rows[0], np.full(steps, old), *rows[1:])
 
     chosen = [group(100, old=False), group(200, old=False), group(50, old=True), group(50, old=True, mapped=False)]
-    settings = Sleep(states=1600, dream=0.5, today=3.0)
-    dreams = dreams_of(settings, chosen)
-    lessons = np.array([100, 200, 50, 50]) * (1 + dreams)
-    np.testing.assert_allclose(lessons, [600, 600, 200, 50])
+    chosen.append(group(1, old=True))
+    settings, steps = Sleep(states=1800, dream=0.5, today=3.0), np.array([100, 200, 50, 50, 1])
+    lessons = steps * (1 + dreams_of(settings, chosen))
+    np.testing.assert_allclose(lessons, [600, 600, 200, 50, 200])
     chosen[2].situation[:] = 7
-    more = np.array([100, 200, 50, 50]) * (1 + dreams_of(settings, chosen, tomorrow=[7]))
+    more = steps * (1 + dreams_of(settings, chosen, tomorrow=[7]))
     assert more[2] / more[0] == pytest.approx((1 + settings.need) / settings.today) and more[0] == more[1]
-    assert not dreams_of(Sleep(states=1600, dream=0.0), chosen).any()
+    assert not dreams_of(Sleep(states=1800, dream=0.0), chosen).any()
     assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()
 
 
