@@ -490,6 +490,28 @@ def test_no_situation_is_lost_for_what_happened_in_another() -> None:
     assert (np.flatnonzero(stays) % 40 >= 36).all()
 
 
+def test_no_situation_is_lost_for_long_memories_of_another() -> None:
+    """Ten have a salient memory of 40 steps and a dull one of 10: under 100 steps only the dull ones leave all some."""
+    situation, steps = np.repeat(np.arange(10), 2), np.tile([40, 10], 10)
+    stays = ~forgotten(np.tile([0.9, 0.1], 10), np.zeros(20), steps, situation, 100, 0.2, np.random.default_rng(0))
+    assert sorted(situation[stays].tolist()) == list(range(10))
+
+
+def test_each_situation_keeps_something_through_many_days() -> None:
+    """As games come, shares shrink; long memories that fitted once must not have driven out all short ones."""
+    draw = np.random.default_rng(0)
+    situation, steps, salience, day = (np.zeros(0, np.int64) for _ in range(4))
+    for today in range(10):
+        lived = draw.integers(1, 50, 80)
+        situation, steps = np.r_[situation, np.repeat(4 * today + np.arange(4), 20)], np.r_[steps, lived]
+        salience = np.r_[salience, 0.5 + lived / 100]  # failures are long and full of news
+        day = np.r_[day, np.full(80, today)]
+        stays = ~forgotten(salience, today - day.astype(float), steps, situation, 500, 0.2, draw)
+        situation, steps, salience, day = situation[stays], steps[stays], salience[stays], day[stays]
+    of_each = np.bincount(situation, steps, 40)
+    assert of_each.min() > 0 and of_each.max() <= 3 * 500 / 40
+
+
 def test_what_mattered_stays_and_a_share_of_the_rest_by_lot() -> None:
     salience = np.r_[np.full(100, 0.9), np.full(900, 0.05)]
     stays = kept(salience, np.ones(1_000), 2_000, 0.2)  # 200 of 1,000 episodes

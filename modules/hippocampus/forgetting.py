@@ -2,8 +2,9 @@
 
 Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9 after one stability S (FSRS-6; Wixted
 & Ebbesen 1991 for the power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of
-salience times retention, each situation giving up its own, so that none is lost for what happened in another. A random
-share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
+salience times retention, each situation giving up its own: what is of no memory any more is not replayed, and what is
+not replayed is lost to the weights too. So an episode longer than its situation's share of the capacity comes after all
+that fits. A random share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
 """
 
 from __future__ import annotations
@@ -39,26 +40,27 @@ def forgotten(
     ``salience`` in [0, 1], ``age`` in days, ``steps`` their lengths, ``situation`` what they belong to.
     ``reservoir``: share of the capacity kept by lot.
     """
-    n = len(steps)
-    lot = generator.random(n)
-    kept = np.zeros(n, bool)
-    room = reservoir * capacity
-    for i in np.argsort(lot):
-        if steps[i] <= room:
-            kept[i] = True
-            room -= steps[i]
-    room = capacity - steps[kept].sum()
-    rank = salience * retention(age, 1 + 9 * salience)
-    before = np.zeros(n)  # steps of the better memories of the same situation
-    for number in np.unique(situation):
-        rows = np.flatnonzero(situation == number)
-        rows = rows[np.lexsort((lot[rows], -rank[rows]))]
-        before[rows] = np.cumsum(steps[rows]) - steps[rows]
-    for i in np.lexsort((lot, -rank, before)):
-        if not kept[i] and steps[i] <= room:
-            kept[i] = True
-            room -= steps[i]
+    numbers, of = np.unique(situation, return_inverse=True)
+    kept, had = np.zeros(len(steps), bool), np.zeros(len(numbers))  # steps kept of each situation
+    lot, rank = generator.random(len(steps)), salience * retention(age, 1 + 9 * salience)
+    for worth, limit in (lot, reservoir * capacity), (rank, capacity):
+        better = np.lexsort((lot, -worth))
+        for share in (capacity / max(len(had), 1), np.inf):  # what is longer than its situation's share comes last
+            before = _before(steps, kept, of, had, better)
+            for i in better[np.argsort(before[better], kind="stable")]:
+                if not kept[i] and had[of[i]] + steps[i] <= share and had.sum() + steps[i] <= limit:
+                    kept[i] = True
+                    had[of[i]] += steps[i]
     return ~kept
+
+
+def _before(steps: Array, kept: Array, of: Array, had: Array, better: Array) -> Array:
+    """Steps [n] that the situation of each episode would have before it, with those kept and all better ones."""
+    before = np.zeros(len(steps))
+    for number in range(len(had)):
+        rows = better[(of[better] == number) & ~kept[better]]
+        before[rows] = had[number] + np.cumsum(steps[rows]) - steps[rows]
+    return before
 
 
 @dataclass(frozen=True, slots=True)
