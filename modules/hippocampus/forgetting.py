@@ -4,7 +4,7 @@ Retention falls as R = (1 + F dt / S)^-d with F = .9^(-1/d) - 1, so that R is .9
 & Ebbesen 1991 for the power law). Nothing is dropped below a threshold: under a capacity, memories go in the order of
 salience times retention, each situation giving up its own: what is of no memory any more is not replayed, and what is
 not replayed is lost to the weights too. So an episode longer than its situation's share of the capacity comes after all
-that fits. A random share of them, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
+that fits. A random share, the reservoir, is judged by lot alone, so that what salience overlooks keeps a chance.
 """
 
 from __future__ import annotations
