@@ -147,7 +147,7 @@ class Sleep:
     bfloat16: bool = setting(True, "learn what neighbours say in bfloat16 where the processor has units for it (AMX)")
     states: int = setting(24000, "states searched again", least=0)
     balance: float = setting(1.0, "share of them chosen alike from all situations; 0 = by lot", least=0, most=1)
-    today: float = setting(3.0, "how many times as many of a situation of today as of an older one", least=0)
+    today: float = setting(10.0, "how many times as many of a situation of today as of an older one", least=0)
     recent: float = setting(10.0, "how many times as often a lesson of today is drawn as an older one", least=0)
     need: float = setting(2.0, "how many times more of a situation that is said to come tomorrow; 0 = none", least=0)
     choice: float = setting(

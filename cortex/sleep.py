@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from cortex.modules.hippocampus.forgetting import ByRank, retention
 from cortex.modules.hippocampus.worlds import met_of
 from cortex.reliance import ask, reliance
 from cortex.replay import fold, moments, relearn
-from cortex.types import MODALITIES, Array, Episode, State, take
+from cortex.types import MODALITIES, Array, Episode, Scene, State, take
 
 if TYPE_CHECKING:
     from cortex.agent import Agent
@@ -240,7 +240,8 @@ def distil(
     steps = round(sleep.distil * sleep.steps)
     if len(rows) == 0 or steps == 0:
         return
-    learn = take(lessons, rows)
+    untold = Scene(*(getattr(lessons.scene, part.name)[:, :0] for part in fields(Scene)))  # too large to be copied
+    learn = take(replace(lessons, scene=untold), rows)
     choice = choice_of(agent, learn, tomorrow)
     if shuffled:
         order = generator.permutation(len(rows))
@@ -250,7 +251,7 @@ def distil(
     before = len(drawn)
     losses = habit.fit(
         agent.habit,
-        learn.scene,
+        lessons.scene,
         learn.targets,
         learn.value,
         learn.alike,
@@ -263,6 +264,7 @@ def distil(
         drawn,
         sleep.bfloat16,
         sleep.seconds,
+        rows,
     )
     aside = take(lessons, np.flatnonzero(lessons.found & lessons.probe))
     agent.habit.calibrate(aside.scene, aside.best)

@@ -27,7 +27,7 @@ from cortex.day import live_day
 from cortex.envs.make import make_vector
 from cortex.mapped import focus_tokens
 from cortex.measure.statistics import interval
-from cortex.modules.habit import HabitPolicy, tensors
+from cortex.modules.habit import HabitPolicy
 from cortex.modules.threads import one_thread
 from cortex.modules.world_model import WorldModel
 from cortex.types import MODALITIES, Array
@@ -168,7 +168,7 @@ def outputs(
     def habits() -> Array:
         with torch.inference_mode():
             # The words as the grown habit hears them, so that only what is made of them differs.
-            return np.asarray(habit.features(*tensors(agent.habit.hear(agent.around(trace.state)))))
+            return np.asarray(habit.features(*agent.habit.inputs(agent.around(trace.state))))
 
     def recalled() -> Array:
         told = trace.recall

@@ -317,3 +317,6 @@ def test_what_is_new_is_not_outnumbered_by_all_that_is_known() -> None:
     known = np.where(game < 40, 0.95, 0.85)
     later = Choice(known, game, np.ones(4400), np.zeros(4400), 1.0).chances()[:4000].sum()
     assert later > 0.75, "and what is known is not left alone when they are known too"
+    needed = np.where(game < 40, 1.0, 10.0)
+    learned = Choice(np.full(4400, 0.99), game, needed, np.zeros(4400), 1.0).chances()[4000:].sum()
+    assert learned == pytest.approx(4 / 44), "what was needed and is known now needs no more than all else"

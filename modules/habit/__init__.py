@@ -2,6 +2,6 @@
 
 from .choice import Choice
 from .distil import fit
-from .policy import LISTS, HabitPolicy, part, places, tensors
+from .policy import LISTS, HabitPolicy, part, places
 
-__all__ = ["LISTS", "Choice", "HabitPolicy", "fit", "part", "places", "tensors"]
+__all__ = ["LISTS", "Choice", "HabitPolicy", "fit", "part", "places"]

@@ -76,7 +76,7 @@ class Choice:
     def chances(self) -> Array:
         """The chance [T] of each lesson to be drawn next."""
         self.learnable = self.stake * (EVEN + (1 - EVEN) * 4 * self.mass * (1 - self.mass))
-        of_group = self.need * np.maximum(LEAST, 1 - self.lately) ** 2 / self._of_group(self.learnable)
+        of_group = np.maximum(LEAST**2, self.need * (1 - self.lately) ** 2) / self._of_group(self.learnable)
         chosen = self.learnable * of_group[self.group]
         return self.share * chosen / chosen.sum() + (1 - self.share) / len(chosen)
 

@@ -12,7 +12,7 @@ from torch import nn
 from cortex.types import Array, CortexError, Scene
 
 from .choice import Choice
-from .policy import LOSS_WEIGHTS, HabitPolicy, tensors, turned
+from .policy import LOSS_WEIGHTS, HabitPolicy, turned
 
 WARM_UP = 0.05
 CLIP = 1.0
@@ -35,8 +35,10 @@ def fit(
     drawn: list[Array] | None = None,
     bfloat16: bool = False,
     seconds: float = 0.0,
+    among: Array | None = None,
 ) -> dict[str, float]:
     """Distil targets [T, A] and value [T] in [0, 1] of T scenes into the weights; the mean losses of the last tenth.
+    ``among`` [T]: which of the ``scenes`` they are, if there are more, so that none need to be copied.
 
     AdamW, warm-up, cosine, clipped gradients; ``choice`` draws the rows, is told what the habit does in them, and says
     how far they are believed. A row is seen turned or mirrored by lot: ``alike`` [T, 8, A] says for each of
@@ -52,10 +54,10 @@ def fit(
         raise CortexError("the habit learns values in [0, 1]: divide returns by the largest one")
     if len(targets) and not np.allclose(np.sum(targets, axis=1), 1, atol=1e-3):
         raise CortexError("the habit learns policies: each row of the targets must sum to 1")
-    if not steps or not scenes.bodies:
+    if not steps or not len(value):
         return {}
     policy.attend(scenes)
-    tokens, place, known = tensors(policy.hear(scenes))
+    tokens, place, known = policy.inputs(scenes, among)
     most = known[..., 0].sum(dim=1).int()
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     told: list[dict[str, float]] = []

@@ -107,10 +107,10 @@ class HabitPolicy(nn.Module):
         root = mask.sum(dim=1).clamp(min=1).sqrt()
         read, on_map = self.read(tokens), place < GRID
         heard = functional.relu(read + self.place(place)) * mask
-        context = torch.cat([heard.sum(dim=1) / root**2, heard.amax(dim=1)], dim=-1)
+        context = torch.cat([heard.sum(dim=1) / root**2, heard.max(dim=1).values], dim=-1)
         gain, shift = self.gate(functional.gelu(self.gather(context)))[:, None].chunk(2, dim=-1)
         meant = functional.relu(read * (1 + gain) + shift) * mask
-        units = self.decide(torch.cat([context, meant.amax(dim=1)], dim=-1))
+        units = self.decide(torch.cat([context, meant.max(dim=1).values], dim=-1))
         if on_map.any():
             row, column = place // SIDE - REACH, place % SIDE - REACH
             units = units + self.near(self.lateral(meant, row, column, on_map & (mask[..., 0] > 0), precision))
@@ -133,8 +133,7 @@ class HabitPolicy(nn.Module):
         rows = np.arange(bodies) if asked is None else np.flatnonzero(asked)
         if self.nights and len(rows):
             with torch.inference_mode():
-                heard = scene if len(rows) == bodies else part(scene, rows)
-                policy, best, worth = self.forward(*tensors(self.hear(heard)))
+                policy, best, worth = self.forward(*self.inputs(scene, rows))
                 prior[rows], value[rows] = policy.softmax(dim=-1).numpy(), torch.sigmoid(worth).numpy()
                 slope, shift, states = self.calibration
                 if states:
@@ -154,19 +153,28 @@ class HabitPolicy(nn.Module):
         self.common.copy_(mean)
         self.loudness.fill_(LOUDNESS / spread if spread > 1e-3 else 1.0)
 
-    def hear(self, scene: Scene) -> Scene:
-        """The scene with its words as the network reads them: without what all sentences share, and louder."""
-        words, entry = spoken(scene)
-        if not words.any():
-            return scene
-        tokens = scene.tokens.copy()
-        tokens[words] = (scene.tokens[words] - self.common.numpy()[entry]) * float(self.loudness)
-        return Scene(tokens, scene.position, scene.modality, scene.mask)
+    def inputs(self, scene: Scene, rows: Array | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network reads of the scenes ``rows`` [B], of all of them if None: tokens [B, n, E], places [B, n],
+        mask [B, n, 1], n the most that any body knows. Words are read without what all sentences share, and louder.
+
+        What a body knows comes first, of that what stands in lists, and what none knows is cut off; other orders of
+        tokens mean the same to the network.
+        """
+        rows = np.arange(scene.bodies) if rows is None else rows
+        known, place = scene.mask[rows], places(scene.position[rows], scene.modality[rows])
+        most = max(1, int(known.sum(axis=1).max(initial=0)))
+        first = np.argsort(np.where(known, place < GRID, 2), axis=1, kind="stable")[:, :most]
+        cut = Scene(*(a[rows[:, None], first] for a in (scene.tokens, scene.position, scene.modality, scene.mask)))
+        words, entry = spoken(cut)
+        cut.tokens[words] = (cut.tokens[words] - self.common.numpy()[entry]) * float(self.loudness)
+        place = np.take_along_axis(place, first, axis=1)
+        mask = torch.from_numpy(cut.mask[..., None].astype(np.float32))
+        return torch.from_numpy(cut.tokens), torch.from_numpy(place), mask
 
     def losses(
         self, inputs: tuple[Tensor, Tensor, Tensor], targets: Tensor, value: Tensor, precision: torch.dtype
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Each loss [B], and the probability [B] of doing what search would choose; inputs: `tensors` of B scenes;
+        """Each loss [B], and the probability [B] of doing what search would choose; `inputs` of B scenes;
         targets [B, A], value [B] and ``precision`` as for `fit`."""
         policy, best, worth = self.forward(*inputs, precision)
         each = {
@@ -188,8 +196,7 @@ class HabitPolicy(nn.Module):
             return
         with torch.inference_mode():
             outputs = [
-                self.forward(*tensors(self.hear(part(scene, rows))))
-                for rows in np.array_split(scored, len(scored) // 512 + 1)
+                self.forward(*self.inputs(scene, rows)) for rows in np.array_split(scored, len(scored) // 512 + 1)
             ]
             policy, evidence = (torch.cat([o[i] for o in outputs]) for i in (0, 1))
             action = policy.argmax(dim=-1)
@@ -227,26 +234,6 @@ def spoken(scene: Scene) -> tuple[Array, Tensor]:
 def part(scene: Scene, rows: Array) -> Scene:
     """Some scenes of a batch."""
     return Scene(scene.tokens[rows], scene.position[rows], scene.modality[rows], scene.mask[rows])
-
-
-def tensors(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
-    """What the network reads: tokens [B, n, E], places [B, n], mask [B, n, 1], n the most that any body knows.
-
-    What a body knows comes first, of that what stands in lists, and what none knows is cut off; other orders of tokens
-    mean the same to the network.
-    """
-    most = max(1, int(scene.mask.sum(axis=1).max(initial=0)))
-    known, place = scene.mask, places(scene.position, scene.modality)
-    tokens, on_map = scene.tokens, place < GRID
-    if not known.all() or on_map.any():
-        first = np.argsort(np.where(known, on_map, 2), axis=1, kind="stable")[:, :most]
-        rows = np.arange(len(first))[:, None]
-        tokens, place, known = tokens[rows, first], place[rows, first], known[rows, first]
-    return (
-        torch.from_numpy(np.ascontiguousarray(tokens, np.float32)),
-        torch.from_numpy(np.ascontiguousarray(place)),
-        torch.from_numpy(known[..., None].astype(np.float32)),
-    )
 
 
 def places(position: Array, modality: Array) -> Array:
