@@ -31,6 +31,14 @@ TRIES = 4
 """Most dreams for one that is to be learned from: in some games most of what can be dreamed up leads nowhere."""
 ROUNDS = 4
 """Fewest times that dreams are searched where that many are wanted: every other time they go on from those before."""
+SCOUTS = 0.25
+"""Share of the dreams that tells how much of a situation is unknown, and so what the others are of."""
+LEAST = 0.04
+"""Least share of a situation that counts as unknown."""
+USUAL = 0.06
+"""Share that is unknown of a situation of which nothing is searched."""
+FEW = 4
+"""States that count as much as `USUAL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,52 +125,91 @@ def search_again(
     """What search says of the states now, and of states dreamed up from them. Nothing is worth finding out at night.
     Where no episode of a situation is kept for the probe, dreams are, by lot, so that none goes without being learned,
     and where there are no dreams either, states are."""
-    lessons, done, total = [], 0, sum(len(group.old) for group in chosen)
-    for group, dreams in zip(chosen, dreams_of(agent.config.sleep, chosen, tomorrow), strict=True):
-        settled, by_lot = bool(group.old.all()), not group.probe.any()
+    settings, done, total = agent.config.sleep, 0, 2 * sum(len(group.old) for group in chosen)
+    even = dreams_of(settings, chosen, np.ones(len(chosen)), tomorrow)
+    searched: list[list[tuple[Remembered, Array]]] = []
+    lessons: list[list[Lessons]] = []
+    for group, dreams in zip(chosen, even, strict=True):
+        by_lot = not group.probe.any()
+        searched.append([])
+        lessons.append([])
         for at in range(0, len(group.old), ROOTS):
             part = take(group, slice(at, at + ROOTS))
             if by_lot and not dreams:
-                part = replace(part, probe=generator.random(len(part.old)) < agent.config.sleep.probe)
-            taught, line = search_states(agent, part, settled)
-            lessons.append(taught)
-            done, left = done + len(part.old), int(dreams * len(part.old) + generator.random())
-            tries = min(round(TRIES * dreams), DREAMS)
-            # Where few states are left each is dreamed on from more than once at a time, so that fewer searches do.
-            times = max(1, min(ROOTS // len(part.old), tries // ROUNDS))
-            again = np.concatenate([generator.permutation(len(part.old)) for _ in range(times)])
-            part, line = take(part, again), line[again]
-            latest = part
-            for number in range(tries // times):
-                if left <= 0:
-                    break
-                leads = (line >= 0).any(axis=1)
-                if number % 2 and leads.any():  # every other dream goes on from one from which search knew a way
-                    rows = np.where(leads, np.arange(len(line)), generator.choice(np.flatnonzero(leads), len(line)))
-                    rows = rows[:left]
-                    latest = take(latest, rows)
-                    state = replay(agent, latest.state, latest.situation, line[rows], generator)
-                    latest = replace(latest, state=state)
-                else:
-                    latest = take(part, slice(left))
-                    state = dream(agent, latest.state, latest.situation, generator)
-                    lot = generator.random(len(latest.old)) < agent.config.sleep.probe
-                    aside = lot if by_lot else latest.probe
-                    latest = replace(latest, state=state, probe=aside, dreamed=np.ones(len(latest.old), bool))
-                taught, line = search_states(agent, latest, settled)
-                lessons.append(taught)
-                left -= int(taught.found.sum())
+                part = replace(part, probe=generator.random(len(part.old)) < settings.probe)
+            taught, line = search_states(agent, part, bool(group.old.all()))
+            searched[-1].append((part, line))
+            lessons[-1] += [taught, *dream_on(agent, part, line, SCOUTS * dreams, by_lot, generator)]
+            done += len(part.old)
             if progress is not None:
                 progress("re-search", done, total, {})
-    return join(lessons)
+    # What is remembered was replayed often: how much of a situation is unknown is told by what was never seen before.
+    wanted = dreams_of(settings, chosen, np.array([unknown(found) for found in lessons]), tomorrow)
+    for group, parts, found, dreams in zip(chosen, searched, lessons, wanted - SCOUTS * even, strict=True):
+        for part, line in parts:
+            found += dream_on(agent, part, line, max(0.0, dreams), not group.probe.any(), generator)
+            done += len(part.old)
+            if progress is not None:
+                progress("re-search", done, total, {})
+    return join([each for found in lessons for each in found])
 
 
-def dreams_of(settings: Settings, chosen: Sequence[Remembered], tomorrow: Collection[int] = ()) -> Array:
-    """How many dreams each state of a situation is given [situations]: so many that of each situation as much is
-    learned, ``sleep.today`` times as much of those of today, and more of those that ``tomorrow`` brings, however little
-    of a situation is remembered."""
+def dream_on(
+    agent: Agent, part: Remembered, line: Array, dreams: float, by_lot: bool, generator: np.random.Generator
+) -> list[Lessons]:
+    """What search says of ``dreams`` for each state of ``part``, of which it knows the ``line`` [n, L]; ``by_lot``:
+    whether some of them are kept for the probe."""
+    lessons: list[Lessons] = []
+    if dreams <= 0:
+        return lessons
+    settled, left = bool(part.old.all()), int(dreams * len(part.old) + generator.random())
+    tries = min(round(TRIES * dreams), DREAMS)
+    # Where few states are left each is dreamed on from more than once at a time, so that fewer searches do.
+    times = max(1, min(ROOTS // len(part.old), tries // ROUNDS))
+    again = np.concatenate([generator.permutation(len(part.old)) for _ in range(times)])
+    part, line = take(part, again), line[again]
+    latest = part
+    for number in range(tries // times):
+        if left <= 0:
+            break
+        leads = (line >= 0).any(axis=1)
+        if number % 2 and leads.any():  # every other dream goes on from one from which search knew a way
+            rows = np.where(leads, np.arange(len(line)), generator.choice(np.flatnonzero(leads), len(line)))
+            rows = rows[:left]
+            latest = take(latest, rows)
+            state = replay(agent, latest.state, latest.situation, line[rows], generator)
+            latest = replace(latest, state=state)
+        else:
+            latest = take(part, slice(left))
+            state = dream(agent, latest.state, latest.situation, generator)
+            lot = generator.random(len(latest.old)) < agent.config.sleep.probe
+            aside = lot if by_lot else latest.probe
+            latest = replace(latest, state=state, probe=aside, dreamed=np.ones(len(latest.old), bool))
+        taught, line = search_states(agent, latest, settled)
+        lessons.append(taught)
+        left -= int(taught.found.sum())
+    return lessons
+
+
+def unknown(lessons: Sequence[Lessons]) -> float:
+    """Share of what search would do in states dreamed up of a situation that the habit would not; of few, nearer to
+    `USUAL`."""
+    mass = np.concatenate([(each.prior * each.best).sum(axis=1)[each.found & each.dreamed] for each in lessons])
+    return float(max(LEAST, ((1 - mass).sum() + FEW * USUAL) / (len(mass) + FEW)))
+
+
+def dreams_of(
+    settings: Settings, chosen: Sequence[Remembered], unknown: Array, tomorrow: Collection[int] = ()
+) -> Array:
+    """How many dreams each state of a situation is given [situations]: so many that ``sleep.today`` times as much is
+    learned of a situation of today as of an older one, and more of those that ``tomorrow`` brings, however little of
+    it is remembered; among those of today and among older ones the more of each the more is ``unknown``, as far as
+    ``sleep.choice`` says."""
     steps = np.array([len(group.old) for group in chosen])
-    share = np.array([1.0 if group.old.all() else settings.today for group in chosen])
+    settled = np.array([bool(group.old.all()) for group in chosen])
+    share = np.where(settled, 1.0, settings.today)
+    for some in (settled, ~settled):
+        share[some] *= 1 - settings.choice + settings.choice * unknown[some] / unknown[some].sum() * some.sum()
     need = needed(settings, np.array([group.situation[0] for group in chosen]), tomorrow)
     share *= need
     fit_to_dream = np.array([group.state.place is not None for group in chosen])
