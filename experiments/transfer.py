@@ -23,7 +23,7 @@ import numpy as np
 
 from experiments import common, lived
 
-FIRST = 62_000_000
+FIRST = 63_000_000
 """Seed of the first of the new games."""
 ALONE = 61_000_000
 """Seed of the first of the games that are met as the first of a day."""

@@ -92,14 +92,37 @@ def test_what_is_little_remembered_is_dreamed_of_more() -> None:
 
     chosen = [group(100, old=False), group(200, old=False), group(50, old=True), group(50, old=True, mapped=False)]
     chosen.append(group(1, old=True))
-    settings, steps = Sleep(states=1800, dream=0.5, today=3.0), np.array([100, 200, 50, 50, 1])
-    lessons = steps * (1 + dreams_of(settings, chosen))
+    settings, steps, alike = Sleep(states=1800, dream=0.5, today=3.0), np.array([100, 200, 50, 50, 1]), np.ones(5)
+    lessons = steps * (1 + dreams_of(settings, chosen, alike))
     np.testing.assert_allclose(lessons, [600, 600, 200, 50, 200])
     chosen[2].situation[:] = 7
-    more = steps * (1 + dreams_of(settings, chosen, tomorrow=[7]))
+    more = steps * (1 + dreams_of(settings, chosen, alike, tomorrow=[7]))
     assert more[2] / more[0] == pytest.approx((1 + settings.need) / settings.today) and more[0] == more[1]
-    assert not dreams_of(Sleep(states=1800, dream=0.0), chosen).any()
-    assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen)[:3] == DREAMS).all()
+    assert not dreams_of(Sleep(states=1800, dream=0.0), chosen, alike).any()
+    assert (dreams_of(Sleep(states=10**6, dream=0.5), chosen, alike)[:3] == DREAMS).all()
+    chosen[2].situation[:] = 0
+    hard = np.array([0.2, 0.4, 0.1, 0.1, 0.4])
+    lessons = steps * (1 + dreams_of(settings, chosen, hard))
+    np.testing.assert_allclose(lessons, [400, 800, 100, 50, 400])  # today's share is today's, however hard it is
+    by_lot = replace(settings, choice=0.0)
+    np.testing.assert_array_equal(dreams_of(by_lot, chosen, hard), dreams_of(by_lot, chosen, alike))
+
+
+def test_what_is_unknown_in_dreams_is_dreamed_of_more(keeper: cortex.Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = replace(keeper, config=replace(keeper.config, sleep=replace(keeper.config.sleep, states=600)))
+    states, zero = take(remembered(agent), slice(4)), np.zeros(4, np.int64)
+
+    def half_known(agent: cortex.Agent, part: Remembered, settled: bool) -> tuple[curriculum.Lessons, Array]:
+        lessons, line = search_states(agent, part, settled)
+        known = ~part.dreamed | (part.episode == 0)  # of both all that is remembered, of the second no dream
+        prior = np.where(known[:, None], lessons.best / np.maximum(1, lessons.best.sum(axis=1, keepdims=True)), 0.1)
+        return replace(lessons, prior=prior), line
+
+    monkeypatch.setattr(curriculum, "search_states", half_known)
+    chosen = [Remembered(states, zero, zero == 0, zero > 0, zero + number, zero, zero > 0) for number in range(2)]
+    lessons = search_again(agent, chosen, np.random.default_rng(0), None)
+    known, unknown = np.bincount(lessons.episode[lessons.found])
+    assert unknown > 3 * known > 0 and 500 <= known + unknown <= 700
 
 
 def test_of_few_states_as_much_is_dreamed_in_few_searches(
