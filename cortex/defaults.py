@@ -152,7 +152,7 @@ class Sleep:
     need: float = setting(2.0, "how many times more of a situation that is said to come tomorrow; 0 = none", least=0)
     choice: float = setting(
         1.0,
-        "how far lessons are drawn by what is still to be learned of them, and doubted; 0 = by lot",
+        "how far lessons are dreamed and drawn by what is still to be learned, and doubted; 0 = by lot",
         least=0,
         most=1,
     )
