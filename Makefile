@@ -21,8 +21,9 @@ demo: $(VENV)/.installed-demo  ## live three days and write a report
 	$(BIN)/cortex live demo folder=runs/demo
 	$(BIN)/cortex report runs/demo
 
+test: export OMP_NUM_THREADS := 1  # a worker a core
 test: lint  ## lint, types, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
