@@ -31,7 +31,7 @@ from cortex.outlook import outlook
 from cortex.own import Own
 from cortex.patience import Patience
 from cortex.replay import relearn, relearn_worlds
-from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, either, take
+from cortex.types import UNSEEN, Array, Habit, Outcome, Plan, Recall, Scene, Sensed, State, either, join, take
 
 if TYPE_CHECKING:
     from cortex.envs.make import Environment
@@ -62,7 +62,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Trace:
-    """What the agent perceived, remembered and thought at one step."""
+    """What the agent perceived, remembered and thought at one step, for ``bodies`` in one world."""
 
     carry: Carry
     state: State
@@ -75,6 +75,13 @@ class Trace:
     searched: Array  # [B] bool, this step's action came from a search made now
     followed: Array  # [B] bool, it came from a line that search had found before
     tree: Tree  # what that search imagined
+    bodies: Array  # [B] which of all bodies they are
+    elsewhere: tuple[Trace, ...] = ()  # of bodies in other worlds
+
+    @property
+    def parts(self) -> tuple[Trace, ...]:
+        """One for each world that bodies are in."""
+        return self, *self.elsewhere
 
     @cached_property
     def recall(self) -> Recall:
@@ -149,9 +156,13 @@ class Agent:
         idle: Array | None = None,
     ) -> tuple[Array, Carry, Trace]:
         """One action for each of B bodies, by what they ``sensed``; ``first`` [B] marks those that begin an episode,
-        ``idle`` [B] those whose action will be ignored. Changes neither rows nor weights."""
-        codes, sensed = sensed.codes, self.steady(sensed)
-        situation = self.hippocampus.recognise(sensed.codes, sensed.percept.latent, first, carry.situation)
+        ``idle`` [B] those whose action will be ignored. Changes neither rows nor weights. Bodies in different worlds
+        act apart: what is known of one is of no use in another."""
+        codes, seen = sensed.codes, self.steady(sensed)
+        situation = self.hippocampus.recognise(seen.codes, seen.percept.latent, first, carry.situation)
+        if (situation != situation[0]).any():
+            return self._apart(situation, carry, sensed, first, generator, temperature, idle)
+        sensed = seen
         motions = self.imagination.motions(situation[0])
         around = int(self.habit.nights) > 0  # before, nobody asks what is around
         context, state = self.context(carry.context, sensed, first, motions, around)
@@ -168,22 +179,47 @@ class Agent:
         carry = Carry(replace(context, action=action), situation, line, patience)
         recalling = partial(self.hippocampus.recall, sensed.percept, situation, len(self.hippocampus.scenes))
         decided = plan.nodes > 0, follows & ~sure
-        return action, carry, Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided, tree)
+        bodies = np.arange(len(first))
+        trace = Trace(carry, state, sensed, codes, situation, recalling, habit, plan, *decided, tree, bodies)
+        return action, carry, trace
+
+    def _apart(
+        self, situation: Array, carry: Carry, sensed: Sensed, first: Array, generator: np.random.Generator,
+        temperature: float | None, idle: Array | None,
+    ) -> tuple[Array, Carry, Trace]:  # fmt: skip
+        worlds = [np.flatnonzero(situation == world) for world in np.unique(situation)]
+        idle = np.zeros(len(first), bool) if idle is None else idle
+        parts = [
+            self.act(take(carry, rows), take(sensed, rows), first[rows], generator, temperature, idle[rows])
+            for rows in worlds
+        ]
+        order = np.argsort(np.concatenate(worlds))
+        action = np.concatenate([action for action, *_ in parts])[order]
+        carry = take(join([carry for _, carry, _ in parts]), order)
+        here, *elsewhere = (replace(trace, bodies=rows) for rows, (*_, trace) in zip(worlds, parts, strict=True))
+        return action, carry, replace(here, elsewhere=tuple(elsewhere))
 
     def observe(self, trace: Trace, action: Array, outcome: Outcome) -> None:
         """Take in what came of ``action``: the only writer by day. Rows, and the statistics that follow from them."""
+        volatile, changed = self.hippocampus.own_body.volatility.version, list[int]()
+        for part in trace.parts:
+            apart = (action[part.bodies], take(outcome, part.bodies)) if trace.elsewhere else (action, outcome)
+            changed += self._observe(part, *apart)
+        if self.hippocampus.own_body.volatility.version != volatile:
+            relearn(self)
+        elif changed:
+            relearn_worlds(self, changed)
+
+    def _observe(self, trace: Trace, action: Array, outcome: Outcome) -> list[int]:
         sensed, first = self.steady(outcome.sensed), np.zeros(len(action), bool)
         carry = trace.carry.context
         carry = carry if carry.action is action else replace(carry, action=action)
         motions = self.imagination.motions(trace.situation[0])
         _, after = self.context(carry, sensed, first, motions, around=False)
         percepts, codes = (trace.sensed.percept, sensed.percept), (trace.codes, outcome.sensed.codes)
-        volatile = self.hippocampus.own_body.volatility.version
-        changed = self.hippocampus.observe(trace.state, trace.situation, percepts, codes, action, outcome, after)
-        if self.hippocampus.own_body.volatility.version != volatile:
-            relearn(self)
-        elif changed:
-            relearn_worlds(self, changed)
+        return self.hippocampus.observe(
+            trace.state, trace.situation, percepts, codes, action, outcome, after, trace.bodies
+        )
 
     def drop(self, bodies: list[int]) -> None:
         """Forget the unfinished episodes of ``bodies``, rows and statistics: nothing of a faulty episode is kept."""

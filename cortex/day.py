@@ -53,7 +53,8 @@ def living(
         length += valid
         total += int(valid.sum())
         reward_sum += np.where(valid, outcome.reward, 0)
-        decided += valid & (trace.searched | trace.followed)
+        for part in trace.parts:
+            decided[part.bodies] += valid[part.bodies] & (part.searched | part.followed)
         over = outcome.done & valid
         finished = [
             Ended(

@@ -19,7 +19,7 @@ from cortex.envs.make import Environment, make_vector
 from cortex.looks import look
 from cortex.own import Own
 from cortex.store import checkpoint, files, spaces
-from cortex.types import Array, CortexError, join, take
+from cortex.types import Array, CortexError
 from cortex.view import View
 
 RECENT = 50
@@ -121,9 +121,7 @@ def predict(
     episode_start: Any = None,
     deterministic: bool = True,
 ) -> tuple[Array, Carry]:
-    """Action and short-term memory for an observation, batched or not. Neither rows nor weights change.
-
-    Bodies act side by side with those in the same world: what is known of another is of no use to them."""
+    """Action and short-term memory for an observation, batched or not. Neither rows nor weights change."""
     batched = agent.senses.is_batched(observation)
     if not batched:
         observation = agent.senses.batch(observation)
@@ -138,13 +136,8 @@ def predict(
     state = agent.initial(bodies) if state is None else state
     first = np.broadcast_to(first, bodies) if len(first) == 1 else first
     sensed, heat = agent.perceive(observation), 0.0 if deterministic else agent.config.motor.temperature
-    calm, codes = agent.calm(), agent.steady(sensed).codes
-    worlds = agent.hippocampus.recognise(codes, sensed.percept.latent, first, state.situation)
-    rows = [np.flatnonzero(worlds == world) for world in np.unique(worlds)]
-    parts = [calm.act(take(state, of), take(sensed, of), first[of], agent.generator, heat)[:2] for of in rows]
-    order = np.argsort(np.concatenate(rows))
-    carry = take(join([carry for _, carry in parts]), order)
-    command = agent.command(np.concatenate([action for action, _ in parts])[order])
+    action, carry, _ = agent.calm().act(state, sensed, first, agent.generator, heat)
+    command = agent.command(action)
     return (command if batched else command[0]), carry
 
 

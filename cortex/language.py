@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from cortex.agent import Agent, Trace
 from cortex.lines import Considered, considered, signs_of
 from cortex.mapped import OPAQUE
@@ -32,7 +34,9 @@ def say(agent: Agent, trace: Trace, body: int = 0, world: Any = None) -> str:
     ``world``: the environment whose words name things and actions; the one that the agent learns in where it has one.
     Ask before the step is observed. Nothing is changed by it.
     """
-    return Speaker(agent, world_of(agent.bodies, body) if world is None else world)(trace, body)
+    part = next(part for part in trace.parts if body in part.bodies)
+    speaker = Speaker(agent, world_of(agent.bodies, body) if world is None else world)
+    return speaker(part, int(np.flatnonzero(part.bodies == body)[0]))
 
 
 class Speaker:

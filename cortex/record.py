@@ -82,6 +82,7 @@ class Watcher:
 
     def decided(self, trace: Trace, action: Array) -> None:
         """Look at a decision before anything comes of it."""
+        trace = next(part for part in trace.parts if BODY in part.bodies)
         if self.begins:
             self.begins, self.episode = False, self._open(int(trace.situation[BODY]))
         if self.episode is not None:

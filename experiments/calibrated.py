@@ -78,10 +78,11 @@ def asked(agent: Any, bodies: Any, decisions: int, seed: int) -> Any:
 
     met = 0
     for trace, _, outcome, _ in living(agent.calm(), bodies, seed, np.random.default_rng(seed)):
-        plan, _ = agent.consider(trace.state, trace.situation, agent.config.planner.simulations)
-        rows = np.flatnonzero(plan.known & outcome.valid)
-        chosen = trace.habit.prior[rows].argmax(axis=1)
-        yield trace.habit.confidence[rows], plan.best[rows, chosen]
+        for part in trace.parts:
+            plan, _ = agent.consider(part.state, part.situation, agent.config.planner.simulations)
+            rows = np.flatnonzero(plan.known & outcome.valid[part.bodies])
+            chosen = part.habit.prior[rows].argmax(axis=1)
+            yield part.habit.confidence[rows], plan.best[rows, chosen]
         met += bodies.num_envs
         if met >= decisions:
             break

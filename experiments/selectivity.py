@@ -114,12 +114,15 @@ def watch(
         last, episode = np.full(BODIES, -1), began + np.arange(BODIES)
         for _ in range(steps):
             action, carry, trace = agent.calm().act(carry, agent.perceive(observation), first, draw_)
-            live = np.flatnonzero(~ended)
-            if trace.state.place is not None:
-                for name, values in outputs(agent, trace, agent.habit, agent.imagination.world_model).items():
+            for part in trace.parts:
+                if part.state.place is None:
+                    continue
+                live = np.flatnonzero(~ended[part.bodies])
+                for name, values in outputs(agent, part, agent.habit, agent.imagination.world_model).items():
                     seen.setdefault(name, []).append(values[live])
-                for name, values in outputs(agent, trace, *untaught, LEARNED).items():
+                for name, values in outputs(agent, part, *untaught, LEARNED).items():
                     controls.setdefault(name, []).append(values[live])
+                live = part.bodies[live]
                 controls.setdefault("observation", []).append(flat(observation)[live])
                 told += [{"game": number, "last action": last[b], **state(bodies.envs[b].unwrapped)} for b in live]
                 episodes.append(episode[live])

@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.vector import SyncVectorEnv
 
 import cortex
 from cortex.day import live_day, living
@@ -53,6 +54,28 @@ def life() -> tuple[Cortex, str, list[list[Played]]]:
     learner = newborn()
     digest = learner.agent.digest()
     return learner, digest, [lived(learner, game) for game in GAMES]
+
+
+@pytest.mark.slow
+def test_games_side_by_side_are_learned_as_each_alone() -> None:
+    """One body in each: what is known of one game leads nobody in another."""
+
+    def vector(games: tuple[int, ...]) -> SyncVectorEnv:
+        kind = {"level": 1, "difficulty": 1}
+        return SyncVectorEnv(
+            [lambda game=game: gymnasium.make("cortex/NovelGame-v0", game_seed=game, **kind) for game in games]
+        )
+
+    def won(*games: int) -> list[float]:
+        agent = cortex.Agent.make(vector(games), seed=0)
+        ended: list[Any] = []
+        live_day(
+            agent, agent.bodies, STEPS * len(games), 0, np.random.default_rng(0), lambda _, over: ended.extend(over)
+        )
+        return [float(np.mean([e.success for e in ended if e.body == body][-8:])) for body in range(len(games))]
+
+    together, alone = won(*GAMES[:3]), [won(game)[0] for game in GAMES[:3]]
+    assert min(alone) > 0.7 and min(together) > 0.7, f"{together} together, {alone} alone"
 
 
 @pytest.mark.slow

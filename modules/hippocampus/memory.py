@@ -219,17 +219,19 @@ class Hippocampus:
         action: Array,
         outcome: Outcome,
         after: State,
+        bodies: Array,
     ) -> list[int]:
-        """Take in one step of every body, each in its ``situation`` [B]; ``codes`` [B, N] before and after are what was
-        seen, noise and all. Returns the situations whose body schema changed, so that what is known of them has to be
-        learned anew."""
+        """Take in one step of ``bodies`` [B], each in its ``situation`` [B]; ``codes`` [B, N] before and after are what
+        was seen, noise and all. Returns the situations whose body schema changed, so that what is known of them has to
+        be learned anew."""
         if self.capacity == 0:
             return []
-        while len(self.unfinished) < len(action):
+        while len(self.unfinished) <= bodies.max(initial=-1):
             self.unfinished.append(Unfinished())
-        rows, bodies = _where(outcome.valid), np.flatnonzero(outcome.valid).tolist()
-        began = [self.moments.next(self.day, b) for b in bodies]
-        when = [(at + len(self.unfinished[b].action) * STEP, at) for b, at in zip(bodies, began, strict=True)]
+        rows, valid = _where(outcome.valid), np.flatnonzero(outcome.valid).tolist()
+        parts = [self.unfinished[bodies[b]] for b in valid]
+        began = [self.moments.next(self.day, int(bodies[b])) for b in valid]
+        when = [(at + len(part.action) * STEP, at) for part, at in zip(parts, began, strict=True)]
         latent, latent_after = percepts[0].latent, percepts[1].latent
         novelty = self._novelty(before, latent, after)
         news = self.learn(
@@ -241,8 +243,7 @@ class Hippocampus:
         salience = 1 - (1 - novelty) * (1 - paid)
         if news is not None:  # what was known before is worth no room, however much it pays
             salience[rows] = news
-        for b in bodies:
-            part = self.unfinished[b]
+        for b, part in zip(valid, parts, strict=True):
             if not part.action:
                 part.situation = int(situation[b])
                 self.situations.learn(part.situation, latent[b], before.codes[b, self.grid])
@@ -254,7 +255,7 @@ class Hippocampus:
             part.after = codes[1][b]
             if outcome.done[b]:
                 end = bool(outcome.terminated[b]), bool(outcome.truncated[b]), bool(outcome.success[b])
-                self._finish(int(b), codes[1][b], *end)
+                self._finish(int(bodies[b]), codes[1][b], *end)
         for number in set(situation[rows].tolist()):
             self.enter(number)
         return self.own_body.observe(situation[rows], codes[0][rows], codes[1][rows], action[rows])
