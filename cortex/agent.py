@@ -171,7 +171,10 @@ class Agent:
         # as does one that was made since memory objected to the habit.
         familiar = self.hippocampus.familiar(situation)
         may = ~follows | familiar & ~carry.line.firm
-        habit, spot = self.habit(self.around(state), may), self.context.spot(state, int(self.body_image.held))
+        # Who cannot search looks at what it is unsure of from all sides; who can asks search, which knows better.
+        unsure = 0.0 if self.config.planner.simulations else self.config.habit.unsure
+        habit = self.habit(self.around(state), may, unsure)
+        spot = self.context.spot(state, int(self.body_image.held))
         habit, sure, held = arbitrate(self, habit, state, situation, familiar & may, carry.line, spot, first)
         wanted = ~follows & ~sure & (True if idle is None else ~idle)
         plan, tree, patience = self.plan(state, situation, habit, wanted, carry.patience.begun(first))

@@ -116,6 +116,9 @@ class HabitSettings:
 
     width: int = setting(48, "hidden units of a layer", least=1)
     rounds: int = setting(6, "rounds in which neighbours on a map talk; 0 = none", least=0)
+    unsure: float = setting(
+        0.7, "chance of its likeliest action below which it looks at a map turned and mirrored too; 0 = never", least=0
+    )
     trust: float = setting(0.9, "confidence from which it acts without search; above 1 = never", least=0)
     caution: float = setting(
         0.5, "chance from which a loss foreseen one step ahead keeps it from acting; above 1 = never", least=0

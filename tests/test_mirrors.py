@@ -15,7 +15,7 @@ from cortex import mirrors
 from cortex.day import live_day
 from cortex.dream import dream
 from cortex.modules.context import front_of
-from cortex.modules.habit import places
+from cortex.modules.habit import Choice, fit, places
 from cortex.modules.habit.policy import GRID, turned
 from cortex.replay import moments
 from cortex.types import SYMMETRIES, Array, Motions, State, take
@@ -116,3 +116,27 @@ def test_a_body_whose_actions_do_not_mirror_one_another_is_not_mirrored(mover: c
     assert (mirrors.mirrors(lame) >= 0).all(axis=1).sum() == 2, "only what leaves that side where it is"
     apart = replace(motions, verb=np.arange(len(motions.verb)))
     assert (mirrors.mirrors(apart) >= 0).all(axis=1).sum() == 1, "memory keeps the rules of each action apart"
+
+
+def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) -> None:
+    """Then it says of a scene what it says of its mirror image, whichever body it has, and is right more often."""
+    motions, where = mover.imagination.motions(0), np.zeros(256, np.int32)
+    states = take(remembered(mover, 2), np.zeros(256, np.int64))
+    lessons, later = (dream(mover, states, where, np.random.default_rng(seed)) for seed in (0, 1))
+    found = [mover.consider(asked, where, 512)[0] for asked in (lessons, later)]
+    habit, alike = mover.lesioned("sleep.steps=1").habit, mirrors.of_scenes(lessons.scene, motions)
+    lame = np.where(np.arange(8)[:, None] % 4 == 0, alike, mirrors.SAME)  # a body of fewer symmetries is known too
+    known = np.concatenate([alike, lame[:64]])
+    by_lot = Choice(np.zeros(256), np.zeros(256), np.ones(256), np.zeros(256), 0.0)
+    value = np.clip(found[0].value, 0, 1)
+    fit(habit, lessons.scene, found[0].weights, value, alike, by_lot, 60, 64, 0.003, np.random.default_rng(2))
+    habit.embody(known)
+    other = mirrored(mover, later, motions, 5).scene
+    rows = found[1].known
+    for unsure, same in ((0.0, False), (2.0, True)):
+        here, there = habit(later.scene, None, unsure).prior, habit(other, None, unsure).prior
+        assert np.allclose(there, here[:, alike[0, 5]], atol=1e-3) is same
+    once, sides = ((habit(later.scene, None, unsure).prior * found[1].best)[rows].sum(axis=1) for unsure in (0.0, 2.0))
+    assert sides.mean() > once.mean() > 0.3, f"{sides.mean():.2f} from all sides, {once.mean():.2f} at a glance"
+    sure = habit(later.scene).prior.max(axis=1) >= 0.7
+    np.testing.assert_allclose(habit(later.scene, None, 0.7).prior[sure], habit(later.scene).prior[sure], atol=1e-6)

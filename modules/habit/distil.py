@@ -12,7 +12,7 @@ from torch import nn
 from cortex.types import Array, CortexError, Scene
 
 from .choice import Choice
-from .policy import LOSS_WEIGHTS, HabitPolicy, turned
+from .policy import LOSS_WEIGHTS, HabitPolicy
 
 WARM_UP = 0.05
 CLIP = 1.0
@@ -57,22 +57,22 @@ def fit(
     if not steps or not len(value):
         return {}
     policy.attend(scenes)
+    policy.embody(alike)
     tokens, place, known = policy.inputs(scenes, among)
     most = known[..., 0].sum(dim=1).int()
     optimiser = torch.optim.AdamW(policy.parameters(), lr=learning_rate, weight_decay=0.01, fused=True)
     told: list[dict[str, float]] = []
     goals = [torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in (targets, value)]
-    around = turned(policy.place.num_embeddings)
     precision, began, step = QUICK if bfloat16 else torch.float32, time.perf_counter(), 0
     while step < steps:
         rows = choice.draw(batch, generator)
-        index, turn = torch.from_numpy(rows), generator.integers(0, len(around), batch)
+        index, turn = torch.from_numpy(rows), generator.integers(0, len(policy.around), batch)
         turn = np.where(alike[rows, turn, 0] < 0, 0, turn)
         was = torch.from_numpy(alike[rows, turn].astype(np.int64))
         if drawn is not None:
             drawn.append(rows)
         upto = max(1, int(most[index].max()))  # what no scene of the batch knows is not read
-        there = around[torch.from_numpy(turn)[:, None], place[index, :upto]]
+        there = policy.around[torch.from_numpy(turn)[:, None], place[index, :upto]]
         aims, worth = goals[0][index].gather(1, was), goals[1][index]
         losses, does = policy.losses((tokens[index, :upto], there, known[index, :upto]), aims, worth, precision)
         choice.did(rows, does.numpy())

@@ -8,6 +8,8 @@ neighbours first (`lateral.py`). Weights change only in `fit`, at night; before 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from einops import rearrange
@@ -25,6 +27,8 @@ GRID = SIDE**COORDINATES
 """Places on the map; those in lists come after them."""
 ENTRIES = 256
 """Entries of a list that are told apart."""
+WORDS = GRID + (MODALITIES["text"] - 1) * ENTRIES
+"""The first place of a sentence."""
 PATCHES = 8
 """Patches along a side of a picture; the next picture begins `PATCHES` ** 2 rows further on."""
 LISTS = 3
@@ -39,6 +43,8 @@ DECISION = 256
 """Units between what tokens say and the answers."""
 LOUDNESS = 8.0
 """Root mean square norm to which what sets sentences apart is brought; what they have in common tells nothing."""
+BODIES = 16
+"""Kinds of bodies of which it is known what their actions are in a scene turned round."""
 LOSS_WEIGHTS = {"policy": 1.0, "best": 0.5, "value": 0.5}
 
 
@@ -74,6 +80,8 @@ class HabitPolicy(nn.Module):
     loudness: Tensor
     nights: Tensor
     calibration: Tensor
+    around: Tensor
+    turns: Tensor
 
     def __init__(self, actions: int, width: int = 48, seed: int = 0, lists: int = LISTS, rounds: int = ROUNDS) -> None:
         super().__init__()
@@ -94,6 +102,8 @@ class HabitPolicy(nn.Module):
         self.register_buffer("loudness", torch.ones(()))
         self.register_buffer("nights", torch.zeros((), dtype=torch.int64))
         self.register_buffer("calibration", torch.zeros(3))  # slope, shift, states it was found from
+        self.register_buffer("around", turned(places), persistent=False)
+        self.register_buffer("turns", torch.full((BODIES, len(SYMMETRIES), actions), -1))  # as `embody` says
 
     def forward(
         self, tokens: Tensor, place: Tensor, mask: Tensor, precision: torch.dtype = torch.float32
@@ -121,8 +131,9 @@ class HabitPolicy(nn.Module):
             units = units + self.beside(rearrange(told, "b l w -> b (l w)"))
         return functional.gelu(units)
 
-    def __call__(self, scene: Scene, asked: Array | None = None) -> Habit:
-        """Answer for the scenes of B bodies. ``asked`` [B] bool: the others get what nobody knows.
+    def __call__(self, scene: Scene, asked: Array | None = None, unsure: float = 0.0) -> Habit:
+        """Answer for the scenes of B bodies. ``asked`` [B] bool: the others get what nobody knows. ``unsure`` as for
+        `answers`.
 
         That, and all answers before the first night, is a uniform prior, value and confidence 0; uncalibrated, the
         confidence is 0.
@@ -133,13 +144,58 @@ class HabitPolicy(nn.Module):
         rows = np.arange(bodies) if asked is None else np.flatnonzero(asked)
         if self.nights and len(rows):
             with torch.inference_mode():
-                policy, best, worth = self.forward(*self.inputs(scene, rows))
+                policy, best, worth = self.answers(scene, rows, unsure)
                 prior[rows], value[rows] = policy.softmax(dim=-1).numpy(), torch.sigmoid(worth).numpy()
                 slope, shift, states = self.calibration
                 if states:
                     evidence = best.gather(1, policy.argmax(dim=-1, keepdim=True))[:, 0]
                     confidence[rows] = torch.sigmoid(slope * evidence + shift).numpy()
         return Habit(prior, value, confidence)
+
+    def answers(self, scene: Scene, rows: Array, unsure: float = 0.0) -> tuple[Tensor, Tensor, Tensor]:
+        """What `forward` says of the scenes ``rows`` [n]. Maps of which no action is as likely as ``unsure`` are looked
+        at from all sides, the other ones by the map and words alone, and the mean counts (what is not recognised at
+        once is turned in the mind, Shepard & Metzler 1971). What an action is there depends on the body: of those
+        known, the one with which all sides agree most on what to do."""
+        tokens, place, mask = self.inputs(scene, rows)
+        told = self.forward(tokens, place, mask)
+        known = self.turns[:, :, 0] >= 0  # [BODIES, 8]
+        known = known[known.any(dim=1)]
+        others = known[:, 1:].any(dim=0).nonzero()[:, 0] + 1
+        doubtful = (told[0].softmax(dim=-1).amax(dim=-1) < unsure) & (place < GRID).any(dim=1)
+        row = doubtful.nonzero()[:, 0]
+        if not len(others) or not len(row):
+            return told
+        turn = mask * ((place < GRID) | (place >= WORDS) & (place < WORDS + ENTRIES))[..., None]
+        there = self.around[others][:, place[row]].flatten(end_dim=1)
+        views = self.forward(tokens[row].repeat(len(others), 1, 1), there, turn[row].repeat(len(others), 1, 1))
+        sides = torch.cat([torch.zeros(1, dtype=torch.int64), others])
+        counts = known[:, sides] / known[:, sides].sum(dim=1, keepdim=True)  # [K, S]
+        was = self.turns[: len(known), sides].clamp(min=0).expand(len(row), -1, -1, -1)  # [n, K, S, A]
+
+        def mean(once: Tensor, again: Tensor) -> Tensor:
+            """What is said of n scenes at first [n, A] and of the other sides [(S - 1) * n, A], by body [n, K, A]."""
+            said = torch.cat([once, again]).unflatten(0, (len(sides), len(row))).movedim(0, 1)
+            said = said[:, None].expand(-1, len(known), -1, -1)
+            return (torch.zeros_like(said).scatter(3, was, said) * counts[..., None]).sum(dim=2)
+
+        likely, each = mean(told[0][row].log_softmax(dim=-1), views[0].log_softmax(dim=-1)), torch.arange(len(row))
+        share = known[:, sides].float().mean(dim=1)  # from sides that a body does not have anything may be said
+        body = (share * likely.amax(dim=2) - (1 - share) * math.log(self.actions)).argmax(dim=1)
+        mended = likely[each, body], mean(told[1][row], views[1])[each, body]
+        policy, best = (whole.index_copy(0, row, part) for whole, part in zip(told[:2], mended, strict=True))
+        return policy, best, told[2]
+
+    def embody(self, alike: Array) -> None:
+        """Keep what actions are in scenes turned round: ``alike`` [T, 8, A] says for each of `SYMMETRIES` of which
+        action each one then is what that was, -1 where a scene must not be seen so."""
+        kinds, times = np.unique(alike.reshape(len(alike), -1), axis=0, return_counts=True)
+        found = torch.from_numpy(kinds[np.argsort(-times)].astype(np.int64)).view(-1, *self.turns.shape[1:])
+        every = torch.cat([found, self.turns])
+        several = every[(every[:, 1:, 0] >= 0).any(dim=1)]
+        fresh = [i for i, kind in enumerate(several) if not any((kind == other).all() for other in several[:i])]
+        self.turns.fill_(-1)
+        self.turns[: len(fresh[:BODIES])] = several[fresh[:BODIES]]
 
     def attend(self, scene: Scene) -> None:
         """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that
