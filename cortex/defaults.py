@@ -117,7 +117,9 @@ class HabitSettings:
     width: int = setting(48, "hidden units of a layer", least=1)
     rounds: int = setting(6, "rounds in which neighbours on a map talk; 0 = none", least=0)
     unsure: float = setting(
-        0.7, "chance of its likeliest action below which it looks at a map turned and mirrored too; 0 = never", least=0
+        0.0,
+        "chance of its likeliest action below which, unable to search, it looks at a map from all sides; 0 = never",
+        least=0,
     )
     trust: float = setting(0.9, "confidence from which it acts without search; above 1 = never", least=0)
     caution: float = setting(

@@ -23,7 +23,6 @@ LESIONS: dict[str, str] = {
     "body_image": "body_image.trust=2",  # without memory it does not know which of the things in view it is
     "habit": "habit.trust=2",  # no confidence reaches it: every decision is searched
     "caution": "habit.caution=2",  # what a sure habit does is not looked at before it is done
-    "rotation": "habit.unsure=0",  # what it is unsure of is not turned in the mind
     "lateral": "habit.rounds=0",  # what stands on a map does not talk to its neighbours
     "motor": "motor.length=0",  # no plan is kept: every action is decided anew
     "inhibition": "motor.inhibition=0",  # what a habit did here before it does again, though that led back here

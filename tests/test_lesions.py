@@ -200,12 +200,6 @@ def hears(lived: Lived) -> bool:
     return not torch.equal(*told)
 
 
-def turns(lived: Lived) -> bool:
-    """Whether what it is unsure of looks otherwise to the habit from all sides."""
-    habit, unsure, scenes = lived.agent.habit, lived.agent.config.habit.unsure, [t.state.scene for t in lived.day[::9]]
-    return any(not np.array_equal(habit(scene, None, unsure).prior, habit(scene).prior) for scene in scenes)
-
-
 def rehearses(lived: Lived) -> bool:
     """Whether by night the habit teaches itself what it is sure of, in games that were not met that day."""
     agent = lived.agent
@@ -304,7 +298,6 @@ TRACES: dict[str, Callable[[Lived], bool]] = {
     "body_image": looks,
     "habit": acts,
     "caution": wary,
-    "rotation": turns,
     "lateral": hears,
     "motor": lambda lived: any(trace.followed.any() for trace in lived.day),
     "inhibition": inhibited,
@@ -330,7 +323,7 @@ def traces(lived: Lived) -> set[str]:
     return {name for name, left in TRACES.items() if left(lived)}
 
 
-TAUGHT = {"habit", "rotation", "distil", "search_again", "rehearsal", "weighing", "recency", "stakes"}
+TAUGHT = {"habit", "distil", "search_again", "rehearsal", "weighing", "recency", "stakes"}
 SLEPT = TAUGHT | {
     "mirror",
     "need",
@@ -360,7 +353,6 @@ NEEDS: dict[str, set[str]] = {
         "dream",
         "mirror",
         "need",
-        "rotation",
         "stakes",
     },
     "salience": {"forgetting"},  # a lot knows no age
@@ -373,8 +365,7 @@ NEEDS: dict[str, set[str]] = {
     "distil": TAUGHT,
     "weighing": {"recency"},  # a lot knows no day
     # So many lived states are asked for that all are chosen; and what the body felt there does not turn with a scene.
-    "dream": {"choose", "mirror", "rotation"},
-    "mirror": {"rotation"},
+    "dream": {"choose", "mirror"},
     "prune": {"gist", "salience", "forgetting"},  # what of it stays, and what goes first
 }
 """Lesion -> what else may leave no trace without the part, since it lives on what the part gives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 import cortex
 from cortex import mirrors
-from cortex.day import live_day
+from cortex.day import live_day, living
 from cortex.dream import dream
 from cortex.modules.context import front_of
 from cortex.modules.habit import Choice, fit, places
@@ -124,12 +125,13 @@ def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) 
     states = take(remembered(mover, 2), np.zeros(256, np.int64))
     lessons, later = (dream(mover, states, where, np.random.default_rng(seed)) for seed in (0, 1))
     found = [mover.consider(asked, where, 512)[0] for asked in (lessons, later)]
-    habit, alike = mover.lesioned("sleep.steps=1").habit, mirrors.of_scenes(lessons.scene, motions)
+    habit, alike = copy.deepcopy(mover.habit), mirrors.of_scenes(lessons.scene, motions)
     lame = np.where(np.arange(8)[:, None] % 4 == 0, alike, mirrors.SAME)  # a body of fewer symmetries is known too
     known = np.concatenate([alike, lame[:64]])
     by_lot = Choice(np.zeros(256), np.zeros(256), np.ones(256), np.zeros(256), 0.0)
     value = np.clip(found[0].value, 0, 1)
     fit(habit, lessons.scene, found[0].weights, value, alike, by_lot, 60, 64, 0.003, np.random.default_rng(2))
+    assert (habit.turns[0].numpy() == alike[0]).all() and (habit.turns[1:] < 0).all(), "learned with the rest"
     habit.embody(known)
     other = mirrored(mover, later, motions, 5).scene
     rows = found[1].known
@@ -138,5 +140,8 @@ def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) 
         assert np.allclose(there, here[:, alike[0, 5]], atol=1e-3) is same
     once, sides = ((habit(later.scene, None, unsure).prior * found[1].best)[rows].sum(axis=1) for unsure in (0.0, 2.0))
     assert sides.mean() > once.mean() > 0.3, f"{sides.mean():.2f} from all sides, {once.mean():.2f} at a glance"
+    alone = replace(mover.lesioned("planner", "habit.unsure=2"), habit=habit)
+    trace, *_ = next(living(alone, alone.bodies, 3, np.random.default_rng(3)))
+    np.testing.assert_array_equal(trace.habit.prior, habit(alone.around(trace.state), None, 2.0).prior)
     sure = habit(later.scene).prior.max(axis=1) >= 0.7
     np.testing.assert_allclose(habit(later.scene, None, 0.7).prior[sure], habit(later.scene).prior[sure], atol=1e-6)
