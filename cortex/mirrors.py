@@ -19,7 +19,7 @@ def mirrors(motions: Motions) -> Array:
     """Of which action each one is, under each of `SYMMETRIES`, what that was before [8, A]; -1 for the whole of a
     symmetry that the body does not have. Where the view turns with the agent, only what mirrors it is another scene."""
     actions, reaches = motions.go.shape[1], (motions.reach != 0).any(axis=(0, 2))
-    found = np.full((len(SYMMETRIES), actions), SAME, np.int8)
+    found = np.full((len(SYMMETRIES), actions), SAME, np.int16)
     found[0] = np.arange(actions)
     for number, symmetry in enumerate(SYMMETRIES):
         faces = motions.facing @ symmetry.T
@@ -50,6 +50,6 @@ def of_scenes(scene: Scene, motions: Motions) -> Array:
 
 def none(scenes: int, actions: int) -> Array:
     """As of ``scenes`` that are not to be seen otherwise than they are [n, 8, A]."""
-    alike = np.full((scenes, len(SYMMETRIES), actions), SAME, np.int8)
+    alike = np.full((scenes, len(SYMMETRIES), actions), SAME, np.int16)
     alike[:, 0] = np.arange(actions)
     return alike

@@ -145,3 +145,7 @@ def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) 
     np.testing.assert_array_equal(trace.habit.prior, habit(alone.around(trace.state), None, 2.0).prior)
     sure = habit(later.scene).prior.max(axis=1) >= 0.7
     np.testing.assert_allclose(habit(later.scene, None, 0.7).prior[sure], habit(later.scene).prior[sure], atol=1e-6)
+
+
+def test_as_many_actions_as_there_may_be_are_told_apart() -> None:
+    assert (mirrors.none(2, 1024)[:, 0] == np.arange(1024)).all()

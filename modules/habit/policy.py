@@ -9,6 +9,8 @@ neighbours first (`lateral.py`). Weights change only in `fit`, at night; before 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -196,6 +198,10 @@ class HabitPolicy(nn.Module):
         fresh = [i for i, kind in enumerate(several) if not any((kind == other).all() for other in several[:i])]
         self.turns.fill_(-1)
         self.turns[: len(fresh[:BODIES])] = several[fresh[:BODIES]]
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As every network; one that was saved before it knew other sides has none."""
+        return super().load_state_dict({"turns": torch.full_like(self.turns, -1), **state_dict}, strict, assign)
 
     def attend(self, scene: Scene) -> None:
         """Find what the sentences of many scenes have in common: embeddings of sentences crowd around a mean that
