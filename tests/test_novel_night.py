@@ -116,7 +116,7 @@ class Stubborn:
     def __init__(self, action: int) -> None:
         self.action, self.nights = action, 1
 
-    def __call__(self, scene: Scene, asked: Array) -> Habit:
+    def __call__(self, scene: Scene, asked: Array, unsure: float) -> Habit:
         prior = np.tile(np.eye(6, dtype=np.float32)[self.action], (scene.bodies, 1))
         return Habit(prior, np.full(scene.bodies, 0.5, np.float32), np.full(scene.bodies, 0.8, np.float32))
 
