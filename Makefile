@@ -21,7 +21,8 @@ demo: $(VENV)/.installed-demo  ## live three days and write a report
 	$(BIN)/cortex live demo folder=runs/demo
 	$(BIN)/cortex report runs/demo
 
-test: export OMP_NUM_THREADS := 1  # a worker a core
+# A worker a core, and one thread in each: two threads of each would wait for each other.
+test: export OMP_NUM_THREADS := 1
 test: lint  ## lint, types, tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 

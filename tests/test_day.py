@@ -72,6 +72,8 @@ def test_games_side_by_side_are_learned_as_each_alone() -> None:
         live_day(
             agent, agent.bodies, STEPS * len(games), 0, np.random.default_rng(0), lambda _, over: ended.extend(over)
         )
+        trace, *_ = next(living(agent, agent.bodies, 1, np.random.default_rng(1)))
+        assert len(trace.parts) == len(games) and all(cortex.say(agent, trace, body) for body in range(len(games)))
         return [float(np.mean([e.success for e in ended if e.body == body][-8:])) for body in range(len(games))]
 
     together, alone = won(*GAMES[:3]), [won(game)[0] for game in GAMES[:3]]

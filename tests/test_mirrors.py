@@ -120,7 +120,7 @@ def test_a_body_whose_actions_do_not_mirror_one_another_is_not_mirrored(mover: c
 
 
 def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) -> None:
-    """Then it says of a scene what it says of its mirror image, whichever body it has, and is right more often."""
+    """Then it says of a scene what it says of its mirror image, whichever body it has, and likelier what is right."""
     motions, where = mover.imagination.motions(0), np.zeros(256, np.int32)
     states = take(remembered(mover, 2), np.zeros(256, np.int64))
     lessons, later = (dream(mover, states, where, np.random.default_rng(seed)) for seed in (0, 1))
@@ -149,3 +149,12 @@ def test_who_is_unsure_of_a_map_looks_at_it_from_all_sides(mover: cortex.Agent) 
 
 def test_as_many_actions_as_there_may_be_are_told_apart() -> None:
     assert (mirrors.none(2, 1024)[:, 0] == np.arange(1024)).all()
+
+
+def test_a_habit_that_was_saved_before_it_knew_other_sides_is_loaded(mover: cortex.Agent) -> None:
+    habit = copy.deepcopy(mover.habit)
+    habit.embody(np.arange(6)[None, None].repeat(8, axis=1))
+    habit.load_state_dict({name: value for name, value in mover.habit.state_dict().items() if name != "turns"})
+    assert (habit.turns < 0).all(), "it knows none"
+    habit.embody(mirrors.none(3, 6))
+    assert (habit.turns < 0).all(), "nothing is learned of scenes that have but one side"

@@ -161,6 +161,8 @@ class HabitPolicy(nn.Module):
         known, the one with which all sides agree most on what to do."""
         tokens, place, mask = self.inputs(scene, rows)
         told = self.forward(tokens, place, mask)
+        if unsure <= 0:
+            return told
         known = self.turns[:, :, 0] >= 0  # [BODIES, 8]
         known = known[known.any(dim=1)]
         others = known[:, 1:].any(dim=0).nonzero()[:, 0] + 1
@@ -191,13 +193,13 @@ class HabitPolicy(nn.Module):
     def embody(self, alike: Array) -> None:
         """Keep what actions are in scenes turned round: ``alike`` [T, 8, A] says for each of `SYMMETRIES` of which
         action each one then is what that was, -1 where a scene must not be seen so."""
-        kinds, times = np.unique(alike.reshape(len(alike), -1), axis=0, return_counts=True)
-        found = torch.from_numpy(kinds[np.argsort(-times)].astype(np.int64)).view(-1, *self.turns.shape[1:])
-        every = torch.cat([found, self.turns])
-        several = every[(every[:, 1:, 0] >= 0).any(dim=1)]
-        fresh = [i for i, kind in enumerate(several) if not any((kind == other).all() for other in several[:i])]
+        several = alike[(alike[:, 1:, 0] >= 0).any(axis=1)]
+        kinds, times = np.unique(several, axis=0, return_counts=True)
+        known = self.turns[(self.turns[:, 1:, 0] >= 0).any(dim=1)]
+        every = torch.cat([torch.from_numpy(kinds[np.argsort(-times)].astype(np.int64)), known])
+        fresh = [i for i, kind in enumerate(every) if not any((kind == other).all() for other in every[:i])][:BODIES]
         self.turns.fill_(-1)
-        self.turns[: len(fresh[:BODIES])] = several[fresh[:BODIES]]
+        self.turns[: len(fresh)] = every[fresh]
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As every network; one that was saved before it knew other sides has none."""
